@@ -1,0 +1,8 @@
+export { addressOption, formatHostPort, HOST_PORT_RANGE, type HostPort, hostPort, parseHostPort } from './address.js';
+export { EXIT_USAGE, loadConfigOrExit } from './cli.js';
+export { type ConfigDefinition, type ConfigOf, defineConfig, type OptionInfo } from './define.js';
+export { ConfigError } from './error.js';
+export { formatHelp } from './help.js';
+export { type LoadInput, type LoadResult, loadConfig, type Source } from './load.js';
+export { group, type OptionMeta, option } from './option.js';
+export { semlinkVersion } from './version.js';
