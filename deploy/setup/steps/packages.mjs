@@ -5,6 +5,7 @@ import { asFailure } from '../failure.mjs';
 import { readJson, sha256, writeWhole } from '../files.mjs';
 import { requireSpace } from '../prerequisites.mjs';
 import { runProgram } from '../programs.mjs';
+import { watching } from '../watching.mjs';
 
 const NEEDED_BYTES = 1.2e9;
 
@@ -54,9 +55,15 @@ export const packages = {
     requireSpace(root, NEEDED_BYTES, 'Installing the npm packages');
     const [command, ...first] = npmCommand();
     const lock = readFileSync(join(root, 'package-lock.json'), 'utf8');
-    progress.detail('about a minute on an ordinary line');
+    const folders = Object.keys(JSON.parse(lock).packages).filter((path) => path !== '');
+    const count = () => folders.filter((path) => existsSync(join(root, path, 'package.json'))).length;
+    const args = [...first, 'ci', '--ignore-scripts', '--no-audit', '--no-fund'];
     try {
-      await runProgram(command, [...first, 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: root });
+      await watching(
+        progress,
+        () => `${count()} of about ${folders.length}`,
+        () => runProgram(command, args, { cwd: root }),
+      );
     } catch (error) {
       throw asFailure(error, { doing: 'Installing the npm packages', folder: root });
     }
