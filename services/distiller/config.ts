@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { type ConfigOf, defineConfig, option } from '../../shared/config/index.js';
+
+/** Every option of a training run, for `semlink train` and the distiller job. */
+export const distillerConfig = defineConfig({
+  name: 'distiller',
+  usage: 'semlink train',
+  description:
+    'Trains an encoder-decoder pair on CIFAR-10 with the channel in the loop, calibrates it and publishes it. ' +
+    'Stops and resumes: the same options continue from the last checkpoint, to the same result.',
+  fields: {
+    name: option(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/).default('m-cifar10-1'), {
+      description: 'Name under which the model is published.',
+    }),
+    models: option(z.string().default('shared/models'), {
+      description: 'Folder of published models, into which the new one goes.',
+      placeholder: 'FOLDER',
+    }),
+    work: option(z.string().default('.training'), {
+      description: 'Folder for checkpoints and the training record; one sub-folder a version.',
+      placeholder: 'FOLDER',
+    }),
+    fresh: option(z.boolean().default(false), { description: 'Throw an existing checkpoint away and begin anew.' }),
+    seed: option(z.int().min(0).max(2 ** 31 - 1).default(1), {
+      description: 'Seed of initial weights, image order, augmentation, channels and noise.',
+    }),
+    epochs: option(z.int().min(1).max(10_000).default(80), {
+      description: 'Passes over the training images.',
+    }),
+    images: option(z.int().min(500).max(45_000).default(45_000), {
+      description: 'Training images used: the first so many of the 45,000.',
+    }),
+    batchSize: option(z.int().min(8).max(4096).default(128), { description: 'Images a step.' }),
+    learningRate: option(z.number().positive().max(1).default(0.006), { description: 'Peak learning rate of AdamW.' }),
+    weightDecay: option(z.number().min(0).max(10).default(0.02), { description: 'Decoupled weight decay.' }),
+    labelSmoothing: option(z.number().min(0).max(0.5).default(0.05), {
+      description: 'Probability spread evenly over the classes in the training target.',
+    }),
+    auxiliaryWeight: option(z.number().min(0).max(10).default(0.5), {
+      description: 'Weight of the auxiliary classifier on the encoder, which is not published.',
+    }),
+    averageDecay: option(z.number().min(0).max(0.99999).default(0.999), {
+      description: 'Decay a step of the moving average of the weights, which is what is published.',
+    }),
+    snrLowDb: option(z.number().min(-30).max(40).default(-6), {
+      description: 'Lowest average Es/N0 trained on.',
+      unit: 'dB',
+    }),
+    snrHighDb: option(z.number().min(-30).max(40).default(20), {
+      description: 'Highest average Es/N0 trained on.',
+      unit: 'dB',
+    }),
+    rayleighShare: option(z.number().min(0).max(1).default(0.5), {
+      description: 'Share of images that see block Rayleigh fading; the others see AWGN.',
+    }),
+    channelUses: option(z.array(z.int().min(1).max(1024)).min(1).default([2, 4, 8, 16, 32, 64]), {
+      description: 'Message lengths k, ascending; each image of a batch draws one.',
+      unit: 'channel uses',
+    }),
+    threads: option(z.int().min(1).max(256).default(1), {
+      description: 'TensorFlow threads. Another number gives a slightly different model from the same seed.',
+    }),
+  },
+  check: (config) => {
+    if (config.snrLowDb >= config.snrHighDb) return '--snr-low-db must be below --snr-high-db.';
+    const ascending = config.channelUses.every((k, i, all) => i === 0 || k > all[i - 1]!);
+    return ascending ? undefined : '--channel-uses must be ascending, without repeats.';
+  },
+});
+
+export type DistillerConfig = ConfigOf<typeof distillerConfig>;

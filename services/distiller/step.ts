@@ -1,0 +1,116 @@
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs-node-gpu';
+import { classScores, imageFeatures, type NetworkSpec, symbolsOf } from '../../shared/codec/network.js';
+import type { FusedOps } from '../../shared/tensor/fused.js';
+import type { Tf } from '../../shared/tensor/native.js';
+import type { Batch } from './batches.js';
+import { type BatchChannel, throughTheAir } from './channel-in-loop.js';
+import type { Parameters } from './parameters.js';
+import type { TrainingOps } from './training-ops.js';
+
+/** Terms of one batch's loss, nats, and the share of images answered right. */
+export interface StepReport {
+  /** Cross-entropy of the receiver's answer. */
+  task: number;
+  /** Cross-entropy of the auxiliary answer straight from the encoder's features. */
+  auxiliary: number;
+  accuracy: number;
+}
+
+export interface LossOptions {
+  /** Label smoothing, 0 to 1. */
+  smoothing: number;
+  /** Weight of the auxiliary head. It is not published: it only gives the encoder a gradient without channel noise. */
+  auxiliary: number;
+}
+
+/** Runs the pair with the channel in the loop, for one batch. */
+export class TrainingPair {
+  readonly #tf: Tf;
+  readonly #fused: FusedOps;
+  readonly #ops: TrainingOps;
+  readonly #spec: NetworkSpec;
+  readonly #loss: LossOptions;
+
+  constructor(tf: Tf, fused: FusedOps, ops: TrainingOps, spec: NetworkSpec, loss: LossOptions) {
+    this.#tf = tf;
+    this.#fused = fused;
+    this.#ops = ops;
+    this.#spec = spec;
+    this.#loss = loss;
+  }
+
+  /** Makes every parameter, by a pass over one black image. */
+  build(): void {
+    const { width, height, maxChannelUses } = this.#spec;
+    const one = (value: number) => Float32Array.of(value);
+    this.#tf.tidy(() => {
+      const channel: BatchChannel = {
+        averageSnrDb: one(10),
+        gainPower: one(1),
+        noisePower: one(0.1),
+        frameSnrDb: one(10),
+        channelUses: one(maxChannelUses),
+      };
+      this.#forward({ rgb: new Float32Array(width * height * 3), labels: Int32Array.of(0) }, channel, [0, 0]);
+    });
+  }
+
+  /**
+   * Loss gradient of a batch with respect to every parameter.
+   *
+   * @param noiseKey seed and counter of the batch's channel noise
+   * @returns the gradient as one vector in the parameters' order (caller disposes) and the loss terms
+   */
+  gradient(
+    parameters: Parameters,
+    batch: Batch,
+    channel: BatchChannel,
+    noiseKey: [number, number],
+  ): { gradient: Tensor; report: StepReport } {
+    const tf = this.#tf;
+    let terms: Tensor[] = [];
+    const gradient = tf.tidy(() => {
+      const inputs = parameters.tensors();
+      const compute = tf.valueAndGrads((...tensors) => {
+        parameters.use(tensors as unknown as Tensor[]);
+        const { task, auxiliary, correct } = this.#forward(batch, channel, noiseKey);
+        terms = [tf.keep(task), tf.keep(auxiliary), tf.keep(correct)];
+        return tf.add(task, tf.mul(auxiliary, this.#loss.auxiliary)).asScalar();
+      });
+      const { grads } = compute(inputs);
+      parameters.use(inputs);
+      return parameters.flatten(grads);
+    });
+    const [task, auxiliary, accuracy] = terms.map((t) => t.dataSync()[0]!) as [number, number, number];
+    tf.dispose(terms);
+    return { gradient, report: { task, auxiliary, accuracy } };
+  }
+
+  /** The encoder's features of a batch before any adaptation, [N, stages[2]]; call inside a tidy. */
+  features(batch: Batch): Tensor {
+    const { width, height } = this.#spec;
+    const rgb = this.#tf.tensor4d(batch.rgb, [batch.labels.length, height, width, 3]);
+    return imageFeatures<Tensor>(this.#ops, this.#spec, rgb);
+  }
+
+  #forward(batch: Batch, channel: BatchChannel, [seed, counter]: [number, number]) {
+    const tf = this.#tf;
+    const n = batch.labels.length;
+    const { classes, maxChannelUses } = this.#spec;
+    const column = (values: Float32Array) => tf.tensor2d(values, [n, 1]);
+    const k = column(channel.channelUses);
+    const features = this.features(batch);
+    const symbols = symbolsOf<Tensor>(this.#ops, this.#spec, features, column(channel.averageSnrDb), k);
+    const noise = this.#fused.statelessNormal([n, maxChannelUses, 2], seed, counter);
+    const received = throughTheAir(tf, symbols, channel, noise);
+    const scores = classScores<Tensor>(this.#ops, this.#spec, received, column(channel.frameSnrDb), k);
+    const direct = this.#ops.dense(features, 'auxiliary', classes);
+    const labels = tf.tensor1d(batch.labels, 'int32');
+    const target = tf.oneHot(labels, classes) as Tensor2D;
+    const { smoothing } = this.#loss;
+    const crossEntropy = (logits: Tensor) =>
+      tf.neg(tf.mean(tf.sum(tf.mul(tf.add(tf.mul(target, 1 - smoothing), smoothing / classes), tf.logSoftmax(logits)), 1)));
+    const correct = tf.mean(tf.cast(tf.equal(tf.argMax(scores, 1), labels), 'float32'));
+    return { task: crossEntropy(scores), auxiliary: crossEntropy(direct), correct };
+  }
+}

@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { writeSafetensors } from '../tensor/safetensors.js';
+import { DataType } from '../tensor/saved-model.js';
+import type { SessionPorts } from '../tensor/session.js';
+import { type Manifest, manifestSchema } from './manifest.js';
+import type { NetworkSpec } from "./network.js";
+import { decoderGraph, encoderGraph, PORTS } from './network-graph.js';
+import type { Weights } from './weights.js';
+
+/** A published model on disk. */
+export interface PublishedModel {
+  folder: string;
+  manifest: Manifest;
+}
+
+/** The two graphs of a model; each service loads only its own. */
+export type Role = 'encoder' | 'decoder';
+
+/** Folder of a role's frozen SavedModel. */
+export const graphFolder = (model: PublishedModel, role: Role) => path.join(model.folder, role);
+
+/** What a role's graph is fed and gives; see network-graph.ts for the meaning. */
+export function graphPorts(network: NetworkSpec, role: Role): SessionPorts {
+  const { width, height, maxChannelUses } = network;
+  const column = (name: string) => ({ name, type: DataType.float32, shape: [1] });
+  if (role === 'encoder') {
+    const { rgb, snrDb, channelUses, symbols } = PORTS.encoder;
+    const image = { name: rgb, type: DataType.uint8, shape: [height, width, 3] };
+    return { inputs: [image, column(snrDb), column(channelUses)], output: symbols };
+  }
+  const { symbols, snrDb, channelUses, probabilities } = PORTS.decoder;
+  const received = { name: symbols, type: DataType.float32, shape: [maxChannelUses, 2] };
+  return { inputs: [received, column(snrDb), column(channelUses)], output: probabilities };
+}
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
+/**
+ * Writes a model folder whole or not at all: into a temporary folder beside it, then renamed. An older folder of the
+ * same version is replaced.
+ *
+ * @param parent folder that holds the model folders
+ */
+export async function publishModel(
+  parent: string,
+  manifest: Omit<Manifest, 'files'>,
+  weights: Weights,
+): Promise<PublishedModel> {
+  const contents: Record<string, Uint8Array> = {
+    'weights.safetensors': writeSafetensors(weights, { format: 'semlink', version: manifest.version }),
+    'encoder/saved_model.pb': encoderGraph(manifest.network, weights),
+    'decoder/saved_model.pb': decoderGraph(manifest.network, weights),
+  };
+  const files = Object.fromEntries(Object.entries(contents).map(([name, bytes]) => [name, sha256(bytes)]));
+  const complete = manifestSchema.parse({ ...manifest, files });
+  await mkdir(parent, { recursive: true });
+  const temporary = await mkdtemp(path.join(parent, '.publish-'));
+  for (const [name, bytes] of Object.entries(contents)) {
+    await mkdir(path.dirname(path.join(temporary, name)), { recursive: true });
+    await writeFile(path.join(temporary, name), bytes);
+  }
+  await writeFile(path.join(temporary, 'manifest.json'), `${JSON.stringify(complete, null, 2)}\n`);
+  const folder = path.join(parent, manifest.version);
+  await rm(folder, { recursive: true, force: true });
+  await rename(temporary, folder);
+  return { folder, manifest: complete };
+}
+
+/**
+ * Opens a published model and checks every file against its manifest.
+ *
+ * @throws Error naming the file that is missing, damaged or not what the manifest says
+ */
+export async function openModel(folder: string): Promise<PublishedModel> {
+  const file = path.join(folder, 'manifest.json');
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new Error(`no model in ${folder}: its manifest.json cannot be read`, { cause });
+  });
+  let manifest: Manifest;
+  try {
+    manifest = manifestSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    const why = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
+    throw new Error(`${file} is not a valid model manifest: ${why}`, { cause });
+  }
+  for (const [name, expected] of Object.entries(manifest.files)) {
+    const bytes = await readFile(path.join(folder, name)).catch((cause: unknown) => {
+      throw new Error(`model ${manifest.version}: ${name} is missing from ${folder}`, { cause });
+    });
+    if (sha256(bytes) !== expected) {
+      throw new Error(`model ${manifest.version}: ${name} is damaged (SHA-256 differs from the manifest); fetch it anew`);
+    }
+  }
+  return { folder, manifest };
+}
+
+/** Opens every model folder inside `parent`, by version; a folder without a manifest is passed over. */
+export async function openModels(parent: string): Promise<Map<string, PublishedModel>> {
+  const names = await readdir(parent).catch((cause: unknown) => {
+    throw new Error(`the model folder ${parent} cannot be read`, { cause });
+  });
+  const models = new Map<string, PublishedModel>();
+  for (const name of names.sort()) {
+    const folder = path.join(parent, name);
+    const isModel = await stat(path.join(folder, 'manifest.json')).catch(() => undefined);
+    if (name.startsWith('.') || !isModel) continue;
+    const model = await openModel(folder);
+    models.set(model.manifest.version, model);
+  }
+  if (models.size === 0) throw new Error(`no published model in ${parent}; train one with "semlink train"`);
+  return models;
+}

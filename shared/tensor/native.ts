@@ -1,0 +1,79 @@
+import { createRequire } from 'node:module';
+import util from 'node:util';
+import type * as TensorFlow from '@tensorflow/tfjs-node-gpu';
+
+export type Tf = typeof TensorFlow;
+
+/** One attribute of a raw TensorFlow op, as the addon takes it. */
+export interface OpAttribute {
+  name: string;
+  type: number;
+  value: unknown;
+}
+
+/** The addon's C++ surface that SemLink calls directly; everything else goes through TensorFlow.js. */
+export interface TensorFlowBinding {
+  readonly TF_FLOAT: number;
+  readonly TF_INT32: number;
+  readonly TF_UINT8: number;
+  readonly TF_ATTR_TYPE: number;
+  readonly TF_ATTR_FLOAT: number;
+  readonly TF_ATTR_STRING: number;
+  readonly TF_ATTR_BOOL: number;
+  readonly TF_ATTR_INT: number;
+  createTensor(shape: number[], dtype: number, data: ArrayBufferView): number;
+  deleteTensor(id: number): void;
+  tensorDataSync(id: number): Float32Array | Int32Array | Uint8Array;
+  loadSavedModel(folder: string, tags: string): number;
+  deleteSavedModel(session: number): void;
+  /** `inputs` and `outputs` are comma-separated op names; returns one entry an output. */
+  runSavedModel(
+    session: number,
+    tensors: number[],
+    inputs: string,
+    outputs: string,
+  ): { id: number; shape: number[]; dtype: number }[];
+}
+
+export interface TensorFlowBackend {
+  readonly binding: TensorFlowBinding;
+  readonly isUsingGpuDevice: boolean;
+  executeSingleOutput(op: string, attributes: OpAttribute[], inputs: TensorFlow.Tensor[]): TensorFlow.Tensor;
+  executeMultipleOutputs(
+    op: string,
+    attributes: OpAttribute[],
+    inputs: TensorFlow.Tensor[],
+    outputs: number,
+  ): TensorFlow.Tensor[];
+}
+
+let loaded: Tf | undefined;
+
+/**
+ * Loads TensorFlow's native library into this process, once.
+ *
+ * TensorFlow runs on the thread that calls it and blocks it, so a thread that serves gRPC must never call this: it asks
+ * an `Engine` (engine.ts) instead.
+ *
+ * @throws Error saying to run the set-up when the native addon has not been built.
+ */
+export function loadTensorFlow(): Tf {
+  if (loaded) return loaded;
+  // TensorFlow.js 4.22 calls two functions that Node 23 removed; replaced on older ones too, which silences a warning.
+  Object.assign(util, { isNullOrUndefined: (v: unknown) => v === null || v === undefined, isArray: Array.isArray });
+  // Grow GPU memory as needed instead of taking all of it; keep the missing-GPU notice of a CPU machine quiet.
+  process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
+  try {
+    loaded = createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu') as Tf;
+  } catch (cause) {
+    throw new Error('TensorFlow is not set up on this machine: run "npm run setup" first', { cause });
+  }
+  loaded.enableProdMode();
+  return loaded;
+}
+
+/** The native backend of a loaded TensorFlow. */
+export function nativeBackend(tf: Tf): TensorFlowBackend {
+  return tf.backend() as unknown as TensorFlowBackend;
+}
