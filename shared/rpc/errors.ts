@@ -1,0 +1,133 @@
+/**
+ * The one error type of the project. Domain modules throw it, the RPC layer turns it into a gRPC status (a broken call)
+ * or into a `FrameError` (one frame without an answer). This file imports no gRPC so that domain code can use it.
+ */
+import { create } from '@bufbuild/protobuf';
+import { type FrameError, FrameErrorSchema } from '../gen/semlink/v1/frame_pb.js';
+
+/** google.rpc.Code, the numbers that gRPC statuses and `FrameError.code` carry. */
+export const Code = {
+  OK: 0,
+  CANCELLED: 1,
+  UNKNOWN: 2,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  OUT_OF_RANGE: 11,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  DATA_LOSS: 15,
+  UNAUTHENTICATED: 16,
+} as const;
+export type Code = (typeof Code)[keyof typeof Code];
+
+const codeNames = new Map<number, string>(Object.entries(Code).map(([name, code]) => [code, name]));
+
+/** `3` -> `INVALID_ARGUMENT`; numbers that gRPC does not know become `CODE_<n>`. */
+export function codeName(code: number): string {
+  return codeNames.get(code) ?? `CODE_${code}`;
+}
+
+/**
+ * An error with a gRPC code and a message meant for the peer. The `cause` stays on this side: it may be logged, it is
+ * never sent.
+ */
+export class SemlinkError extends Error {
+  override readonly name = 'SemlinkError';
+  readonly code: Code;
+
+  constructor(code: Code, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+const longestShownValue = 96;
+
+/** A value as it may stand in a message: quoted when it is text, cut when it is long. */
+export function showValue(value: unknown): string {
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? String(value);
+  } catch {
+    text = String(value);
+  }
+  return text.length <= longestShownValue ? text : `${text.slice(0, longestShownValue)}... (${text.length} characters)`;
+}
+
+/** `what` is `value`; `todo`. For example: "snr_db is NaN; use -40 to 60". */
+function described(code: Code, what: string, value: unknown, todo: string): SemlinkError {
+  return new SemlinkError(code, `${what} is ${showValue(value)}; ${todo}`);
+}
+
+/** The caller sent something that can never work. */
+export function invalidArgument(what: string, value: unknown, todo: string): SemlinkError {
+  return described(Code.INVALID_ARGUMENT, what, value, todo);
+}
+
+/** Something named by the caller does not exist here. */
+export function notFound(what: string, value: unknown, todo: string): SemlinkError {
+  return described(Code.NOT_FOUND, what, value, todo);
+}
+
+/** Something named by the caller is in use already. */
+export function alreadyExists(what: string, value: unknown, todo: string): SemlinkError {
+  return described(Code.ALREADY_EXISTS, what, value, todo);
+}
+
+/** A limit was exceeded. */
+export function resourceExhausted(what: string, value: unknown, todo: string): SemlinkError {
+  return described(Code.RESOURCE_EXHAUSTED, what, value, todo);
+}
+
+/** The system is not in a state in which this can be done. */
+export function failedPrecondition(what: string, value: unknown, todo: string): SemlinkError {
+  return described(Code.FAILED_PRECONDITION, what, value, todo);
+}
+
+const internalMessage = 'internal error; the log of the service has the cause';
+
+/** grpc-js's own sentence for an oversize message; kept here so that people get one that says what to do. */
+const oversizeSentence = /message larger than max \((\d+) vs\.? (\d+)\)/i;
+
+function peerSentence(details: string): string {
+  const oversize = oversizeSentence.exec(details);
+  return oversize
+    ? `a message of ${oversize[1]} bytes is over the limit of ${oversize[2]} bytes; ` +
+        'send fewer frames a message or raise the maximum message size of the service'
+    : details;
+}
+
+/**
+ * Any thrown value as a `SemlinkError`. Statuses received from a peer keep their code and text; everything unknown
+ * becomes INTERNAL with a message that gives nothing away and the original as `cause`.
+ */
+export function toSemlinkError(error: unknown): SemlinkError {
+  if (error instanceof SemlinkError) return error;
+  if (error instanceof Error && 'code' in error && 'details' in error) {
+    const { code, details } = error;
+    if (typeof code === 'number' && codeNames.has(code) && code !== Code.OK && typeof details === 'string') {
+      return new SemlinkError(code as Code, peerSentence(details), { cause: error });
+    }
+  }
+  return new SemlinkError(Code.INTERNAL, internalMessage, { cause: error });
+}
+
+/** What a failed call ends with. */
+export function toGrpcStatus(error: unknown): { code: Code; details: string } {
+  const known = toSemlinkError(error);
+  return { code: known.code, details: known.message };
+}
+
+/** What a failed frame is answered with. `origin`: name of the service that says so. */
+export function toFrameError(error: unknown, origin: string): FrameError {
+  const known = toSemlinkError(error);
+  return create(FrameErrorSchema, { code: known.code, message: known.message, origin });
+}

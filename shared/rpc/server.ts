@@ -1,0 +1,181 @@
+/** Life of a gRPC server: listen, health, reflection, drain. */
+import { type ServerOptions as GrpcServerOptions, Server, ServerCredentials } from '@grpc/grpc-js';
+import { HealthImplementation } from 'grpc-health-check';
+import type { CallObserver, ServiceImplementation } from './adapter.js';
+import { DrainList } from './drain-list.js';
+import { Code, SemlinkError } from './errors.js';
+import { addReflection } from './reflection.js';
+
+export interface ServerOptions {
+  /** Name of the service for messages to people, for example `channel-emulator`. */
+  role: string;
+  /** `host:port`; port 0: any free one. */
+  listen: string;
+  services: readonly ServiceImplementation[];
+  /** Largest message accepted, bytes; larger ones end the call with RESOURCE_EXHAUSTED. Default 4 MiB. */
+  maxMessageBytes?: number;
+  /** Ping a silent connection this often, milliseconds. Default 20,000. */
+  keepaliveTimeMs?: number;
+  /** Drop a connection whose ping stays unanswered this long, milliseconds. Default 10,000. */
+  keepaliveTimeoutMs?: number;
+  /** Move clients to a new connection after about this long, milliseconds, so that new replicas get work. 0: never. */
+  maxConnectionAgeMs?: number;
+  /** How long `drain()` waits for running calls, milliseconds. Default 10,000. */
+  drainLimitMs?: number;
+  /** Frame streams that must hear of a drain; pass the same list to `serveFrameStream`. */
+  drains?: DrainList;
+  /** Default: plain text. */
+  credentials?: ServerCredentials;
+  /** Hears the cause of every error that a peer saw only as "internal error". */
+  onInternalError?: (method: string, error: SemlinkError) => void;
+}
+
+export interface ServerHandle {
+  /** `host:port` with the real port. */
+  readonly address: string;
+  readonly port: number;
+  /** Health of all services and of the server as a whole. */
+  setServing(serving: boolean): void;
+  /**
+   * NOT_SERVING, tells open streams, takes no new calls, waits for running ones. Resolves true when all of them had
+   * ended within the drain limit, false when some were cut off. Calling it again gives the same promise.
+   */
+  drain(): Promise<boolean>;
+}
+
+/** A frame stream older than this is asked to move on; later than any connection that was open before it has aged. */
+export function frameStreamAgeMs(maxConnectionAgeMs: number): number {
+  return maxConnectionAgeMs * 1.3;
+}
+
+/**
+ * Starts a server with health and reflection. It is SERVING at once; call `setServing(false)` before the first await
+ * where start-up takes longer.
+ * @throws SemlinkError FAILED_PRECONDITION when it cannot listen on the address.
+ */
+export async function startServer(options: ServerOptions): Promise<ServerHandle> {
+  const drainLimitMs = options.drainLimitMs ?? 10_000;
+  const drains = options.drains ?? new DrainList();
+  const calls = new RunningCalls(options.onInternalError);
+  const server = new Server(grpcOptions(options, drainLimitMs));
+  const health = new HealthImplementation();
+  const names = ['', ...options.services.map(({ descriptor }) => descriptor.typeName)];
+  const setServing = (serving: boolean): void => {
+    for (const name of names) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
+  };
+  for (const service of options.services) server.addService(service.definition, service.bind(calls));
+  setServing(true);
+  health.addToServer(server);
+  addReflection(
+    server,
+    options.services.map(({ descriptor }) => descriptor),
+  );
+  const port = await bind(server, options);
+  let drained: Promise<boolean> | undefined;
+  return {
+    address: `${options.listen.slice(0, options.listen.lastIndexOf(':'))}:${port}`,
+    port,
+    setServing,
+    drain() {
+      drained ??= drainServer();
+      return drained;
+    },
+  };
+
+  async function drainServer(): Promise<boolean> {
+    setServing(false);
+    drains.begin(drainLimitMs);
+    const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+    const clean = await within(calls.idle(), drainLimitMs);
+    // What is left now are connections of others' making, such as a health watch: they need not be waited for.
+    if (clean) await within(closed, lastCloseMs);
+    server.forceShutdown();
+    return clean;
+  }
+}
+
+const lastCloseMs = 250;
+
+function grpcOptions(options: ServerOptions, drainLimitMs: number): GrpcServerOptions {
+  const age = options.maxConnectionAgeMs ?? 0;
+  return {
+    'grpc.max_receive_message_length': options.maxMessageBytes ?? 4 * 1024 * 1024,
+    'grpc.max_send_message_length': -1,
+    'grpc.keepalive_time_ms': options.keepaliveTimeMs ?? 20_000,
+    'grpc.keepalive_timeout_ms': options.keepaliveTimeoutMs ?? 10_000,
+    ...(age > 0 && {
+      'grpc.max_connection_age_ms': age,
+      // Long enough for every frame stream on the old connection to reach its own age and to drain.
+      'grpc.max_connection_age_grace_ms': frameStreamAgeMs(age) + drainLimitMs,
+    }),
+  };
+}
+
+function bind(server: Server, { role, listen, credentials }: ServerOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const refuse = (error: Error): void => {
+      const reason = error.message.includes('EADDRINUSE')
+        ? 'the port is in use; stop the process that has it, or choose another port'
+        : error.message.includes('EACCES')
+          ? 'this user may not open that port; choose one above 1023'
+          : error.message.includes('EADDRNOTAVAIL')
+            ? 'this machine does not have that address; use 127.0.0.1 or 0.0.0.0'
+            : `${error.message}; use host:port, for example 127.0.0.1:50051`;
+      const sentence = `${role} cannot listen on ${listen}: ${reason}`;
+      reject(new SemlinkError(Code.FAILED_PRECONDITION, sentence, { cause: error }));
+    };
+    try {
+      server.bindAsync(listen, credentials ?? ServerCredentials.createInsecure(), (error, port) => {
+        if (error) refuse(error);
+        else resolve(port);
+      });
+    } catch (error) {
+      refuse(error as Error);
+    }
+  });
+}
+
+/** Counts the calls that are running, so that a drain waits for them and for nothing else. */
+class RunningCalls implements CallObserver {
+  #running = 0;
+  #waiting: (() => void)[] = [];
+  readonly #report: ServerOptions['onInternalError'];
+
+  constructor(report: ServerOptions['onInternalError']) {
+    this.#report = report;
+  }
+
+  started(): void {
+    this.#running++;
+  }
+
+  finished(): void {
+    this.#running--;
+    if (this.#running > 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  internalError(method: string, error: SemlinkError): void {
+    this.#report?.(method, error);
+  }
+
+  idle(): Promise<void> {
+    if (this.#running === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+/** Whether `promise` resolves within `limitMs`. */
+async function within(promise: Promise<void>, limitMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), limitMs);
+  });
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
