@@ -41,6 +41,10 @@ function reason(text, error, place) {
   if (NETWORK.test(text)) {
     return 'the package registry cannot be reached; check the network connection and proxy settings, and run `npm run setup` again.';
   }
+  if (/from versions: none/.test(text)) {
+    // All that pip says when it gets no answer at all.
+    return "the Python package index cannot be reached, or lacks it; check the network connection, the proxy settings and pip's index, and run `npm run setup` again.";
+  }
   return `${lastWords(error, text)}; run \`SEMLINK_DEBUG=1 npm run setup\` for the details, then try again.`;
 }
 

@@ -28,6 +28,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
 const progress = new Progress();
 /** @type {Awaited<ReturnType<typeof takeLock>>[]} */
 const locks = [];
+let interrupted = false;
 
 async function main() {
   const options = parseOptions(process.argv.slice(2));
@@ -81,7 +82,10 @@ async function lock(path, where) {
   const taken = await takeLock(path, {
     onWait: ({ pid }) =>
       progress.say(`Another set-up${pid ? ` (process ${pid})` : ''} is at work ${where}; waiting for it.`),
-    onTakeover: () => progress.say('An earlier set-up was interrupted; going on from where it was.'),
+    onTakeover: () => {
+      if (!interrupted) progress.say('An earlier set-up was interrupted; going on from where it was.');
+      interrupted = true; // it held both locks: once is enough
+    },
   });
   locks.push(taken);
 }
@@ -101,6 +105,9 @@ for (const [signal, number] of [
     process.exit(128 + number);
   });
 }
+
+// A reader that left (`| head`) is no reason to stop half-way.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 try {
   process.exitCode = await main();

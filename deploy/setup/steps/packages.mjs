@@ -1,7 +1,7 @@
 // npm packages, exactly as locked, with their install scripts off.
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { asFailure } from '../failure.mjs';
+import { asFailure, SetupFailure } from '../failure.mjs';
 import { readJson, sha256, writeWhole } from '../files.mjs';
 import { requireSpace } from '../prerequisites.mjs';
 import { runProgram } from '../programs.mjs';
@@ -17,6 +17,13 @@ export function npmCommand(env = process.env) {
   const path = env.npm_execpath;
   return path && basename(path) === 'npm-cli.js' && existsSync(path) ? [process.execPath, path] : ['npm'];
 }
+
+/** @param {Error} cause */
+export const npmMissing = (cause) =>
+  new SetupFailure(
+    'npm was not found; it comes with Node.js from nodejs.org (Debian and Ubuntu: `apt-get install npm`): install it and run `npm run setup` again.',
+    { cause },
+  );
 
 /** Whether every locked package that this machine needs is there at its locked version, and nothing else. */
 function matchesLock(root, lock) {
@@ -65,6 +72,7 @@ export const packages = {
         () => runProgram(command, args, { cwd: root }),
       );
     } catch (error) {
+      if (error.code === 'ENOENT' && error.path === command) throw npmMissing(error);
       throw asFailure(error, { doing: 'Installing the npm packages', folder: root });
     }
     writeWhole(stampPath(root), sha256(lock));
