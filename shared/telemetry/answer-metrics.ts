@@ -1,0 +1,150 @@
+import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { FrameResult } from '../gen/semlink/v1/frame_pb.js';
+import type { LinkLabels } from './bounded-labels.js';
+import { makeCounter, makeGauge, makeHistogram } from './instruments.js';
+import { CODE_NAMES, METRICS, OTHER, SERVICES, type ServiceName, STAGES } from './names.js';
+
+/** The parts of a `FrameResult` that are measured. */
+export type MeasuredAnswer = Pick<
+  FrameResult,
+  'linkId' | 'captureTimeUnixNano' | 'outcome' | 'channelUses' | 'snrDb' | 'timings' | 'trueLabel' | 'payloadBytes'
+>;
+
+const ORIGINS: ReadonlySet<string> = new Set(SERVICES);
+
+/** Counts of one link, gathered over a batch and added to the counters once. */
+class LinkTally {
+  results = 0;
+  errors = 0;
+  labelled = 0;
+  correct = 0;
+  payloadBytes = 0;
+  snrDb: number | undefined;
+  touched = false;
+
+  readonly addResults: Counter.Internal;
+  readonly addErrors: Counter.Internal;
+  readonly addLabelled: Counter.Internal;
+  readonly addCorrect: Counter.Internal;
+  readonly addPayloadBytes: Counter.Internal;
+  readonly setSnr: Gauge.Internal<'link'>;
+
+  constructor(link: string, metrics: AnswerInstruments) {
+    this.addResults = metrics.frames.labels({ link, outcome: 'result' });
+    this.addErrors = metrics.frames.labels({ link, outcome: 'error' });
+    this.addLabelled = metrics.labelled.labels({ link });
+    this.addCorrect = metrics.correct.labels({ link });
+    this.addPayloadBytes = metrics.payloadBytes.labels({ link });
+    this.setSnr = metrics.snr.labels({ link });
+    // Both outcomes exist from the first frame on, so that a rate of errors is 0 and not absent.
+    for (const counter of [this.addResults, this.addErrors, this.addLabelled, this.addCorrect]) counter.inc(0);
+  }
+
+  flush(): void {
+    if (this.results > 0) this.addResults.inc(this.results);
+    if (this.errors > 0) this.addErrors.inc(this.errors);
+    if (this.labelled > 0) this.addLabelled.inc(this.labelled);
+    if (this.correct > 0) this.addCorrect.inc(this.correct);
+    if (this.payloadBytes > 0) this.addPayloadBytes.inc(this.payloadBytes);
+    if (this.snrDb !== undefined && Number.isFinite(this.snrDb)) this.setSnr.set(this.snrDb);
+    this.results = this.errors = this.labelled = this.correct = this.payloadBytes = 0;
+    this.snrDb = undefined;
+    this.touched = false;
+  }
+}
+
+interface AnswerInstruments {
+  readonly frames: Counter<'link' | 'outcome'>;
+  readonly labelled: Counter<'link'>;
+  readonly correct: Counter<'link'>;
+  readonly payloadBytes: Counter<'link'>;
+  readonly snr: Gauge<'link'>;
+}
+
+/**
+ * What the answers that pass a service say about its links. Answers come in batches; per answer this costs a map look-up
+ * and a few histogram updates, the counters once per link and batch.
+ */
+export class AnswerMetrics {
+  readonly #instruments: AnswerInstruments;
+  readonly #errors: Counter<'code' | 'origin'>;
+  readonly #latency: Histogram.Internal<never>;
+  readonly #channelUses: Histogram.Internal<never>;
+  readonly #stages: { field: (typeof STAGES)[keyof typeof STAGES]['field']; observe: (seconds: number) => void }[];
+  readonly #links: LinkLabels;
+  readonly #tallies = new Map<string, LinkTally>();
+
+  constructor(service: ServiceName, registry: Registry, links: LinkLabels) {
+    this.#links = links;
+    this.#instruments = {
+      frames: makeCounter<'frames'>(registry, METRICS.frames),
+      labelled: makeCounter<'labelled'>(registry, METRICS.labelled),
+      correct: makeCounter<'correct'>(registry, METRICS.correct),
+      payloadBytes: makeCounter<'payloadBytes'>(registry, METRICS.payloadBytes),
+      snr: makeGauge<'snr'>(registry, METRICS.snr),
+    };
+    this.#errors = makeCounter<'errors'>(registry, METRICS.errors);
+    this.#latency = makeHistogram<'endToEndLatency'>(registry, METRICS.endToEndLatency);
+    this.#channelUses = makeHistogram<'channelUses'>(registry, METRICS.channelUses);
+    const stages = makeHistogram<'stage'>(registry, METRICS.stage);
+    this.#stages = Object.entries(STAGES)
+      .filter(([, owner]) => owner.service === service)
+      .map(([stage, { field }]) => {
+        const child = stages.labels({ stage });
+        return { field, observe: (seconds) => child.observe(seconds) };
+      });
+  }
+
+  /**
+   * @param answers as they pass towards the source, each exactly once
+   * @param nowUnixNano when they passed, nanoseconds since the Unix epoch
+   */
+  observe(answers: Iterable<MeasuredAnswer>, nowUnixNano: bigint): void {
+    const touched: LinkTally[] = [];
+    for (const answer of answers) {
+      const tally = this.#tallyOf(answer.linkId);
+      if (!tally.touched) {
+        tally.touched = true;
+        touched.push(tally);
+      }
+      this.#observeOutcome(answer, tally);
+      if (answer.captureTimeUnixNano > 0n) {
+        // Clocks of two machines differ: an answer "before" its capture counts as instantaneous.
+        this.#latency.observe(Math.max(0, Number(nowUnixNano - answer.captureTimeUnixNano) / 1e9));
+      }
+      if (answer.channelUses > 0) this.#channelUses.observe(answer.channelUses);
+      if (answer.snrDb !== undefined) tally.snrDb = answer.snrDb;
+      tally.payloadBytes += answer.payloadBytes;
+      if (!answer.timings) continue;
+      for (const stage of this.#stages) {
+        const nanos = answer.timings[stage.field];
+        if (nanos > 0n) stage.observe(Number(nanos) / 1e9);
+      }
+    }
+    for (const tally of touched) tally.flush();
+  }
+
+  #observeOutcome({ outcome, trueLabel }: MeasuredAnswer, tally: LinkTally): void {
+    if (outcome.case === 'classification') {
+      tally.results++;
+      if (trueLabel === undefined) return;
+      tally.labelled++;
+      if (outcome.value.label === trueLabel) tally.correct++;
+      return;
+    }
+    tally.errors++;
+    const code = CODE_NAMES[outcome.value?.code ?? 2] ?? 'UNKNOWN';
+    const origin = outcome.value?.origin ?? '';
+    this.#errors.inc({ code, origin: ORIGINS.has(origin) ? origin : OTHER });
+  }
+
+  #tallyOf(linkId: string): LinkTally {
+    const link = this.#links.fold(linkId);
+    let tally = this.#tallies.get(link);
+    if (!tally) {
+      tally = new LinkTally(link, this.#instruments);
+      this.#tallies.set(link, tally);
+    }
+    return tally;
+  }
+}

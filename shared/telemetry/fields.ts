@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { HOST_PORT_RANGE, hostPort } from '../config/address.js';
+import { group, option } from '../config/option.js';
+import { LOG_LEVELS } from './logger.js';
+
+/** Collector and sampling, for services and for the client alike. */
+export function traceGroup() {
+  return group({
+    otlpEndpoint: option(z.url().optional(), {
+      description: 'Collector that gets the spans; unset: no tracing. The other standard OTEL_ variables apply too.',
+      env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+      placeholder: 'URL',
+      range: 'a URL such as http://localhost:4318',
+    }),
+    sampleRatio: option(z.number().min(0).max(1).default(0.01), {
+      description: 'Share of frames that are traced, decided where a frame starts.',
+    }),
+  });
+}
+
+/** Level of the log on standard error. */
+export function logLevelOption() {
+  return option(z.enum(LOG_LEVELS).default('info'), {
+    description: 'Least severe log lines written to standard error.',
+  });
+}
+
+/**
+ * Fields every service's configuration takes in by `...telemetryFields('127.0.0.1:9464')`.
+ *
+ * @param metricsListen default address of /metrics, /healthz and /readyz
+ */
+export function telemetryFields(metricsListen: string) {
+  return {
+    logLevel: logLevelOption(),
+    metrics: group({
+      listen: option(z.union([z.literal('off'), hostPort()]).default(metricsListen), {
+        description: 'Where to serve /metrics, /healthz and /readyz; off: nowhere.',
+        placeholder: 'HOST:PORT|off',
+        range: `off, or ${HOST_PORT_RANGE}`,
+      }),
+      linkLimit: option(z.int().min(0).max(10_000).default(100), {
+        description: 'Links with metrics of their own; later links share the label "other".',
+        unit: 'links',
+      }),
+    }),
+    trace: group({
+      otlpEndpoint: traceGroup().shape.otlpEndpoint,
+    }),
+  };
+}

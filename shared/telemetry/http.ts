@@ -1,0 +1,113 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
+import { formatHostPort, parseHostPort } from '../config/address.js';
+import { ExpositionWriter } from './exposition.js';
+
+/** Whether a service takes work, and if not, why, for a person. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly reason?: string;
+}
+
+export interface TelemetryServerOptions {
+  /** `host:port`; port 0: any free one. */
+  readonly listen: string;
+  readonly registry: Registry;
+  /** Asked at every GET /readyz. */
+  readonly readiness: () => Readiness;
+}
+
+export interface TelemetryServer {
+  /** As bound. */
+  readonly host: string;
+  readonly port: number;
+  /** `http://host:port`, without a path. */
+  readonly url: string;
+  /** Stops listening and cuts open connections; scrapers keep theirs alive and would hold the process. */
+  close(): Promise<void>;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+
+/**
+ * Serves GET /metrics, /healthz (the process lives) and /readyz (the service takes work).
+ *
+ * @throws Error with a sentence when the address cannot be listened on
+ */
+export async function startTelemetryServer(options: TelemetryServerOptions): Promise<TelemetryServer> {
+  const { host, port } = parseHostPort(options.listen);
+  const writer = new ExpositionWriter(options.registry);
+  const server = createServer((request, response) => {
+    answer(request, writer, options.readiness).then(
+      (reply) => send(request, response, reply),
+      (error: unknown) => send(request, response, { status: 500, contentType: TEXT, body: `${String(error)}\n` }),
+    );
+  });
+  server.requestTimeout = 10_000;
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw new Error(listenSentence(options.listen, error), { cause: error });
+  }
+  const bound = server.address() as AddressInfo;
+  return {
+    host: bound.address,
+    port: bound.port,
+    url: `http://${formatHostPort({ host: bound.address, port: bound.port })}`,
+    async close() {
+      if (!server.listening) return;
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+async function answer(request: IncomingMessage, writer: ExpositionWriter, readiness: () => Readiness): Promise<Reply> {
+  const path = (request.url ?? '/').split('?', 1)[0];
+  if (path !== '/metrics' && path !== '/healthz' && path !== '/readyz') {
+    return { status: 404, contentType: TEXT, body: 'Not found. Try /metrics, /healthz or /readyz.\n' };
+  }
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return { status: 405, contentType: TEXT, body: `${request.method} is not allowed here; use GET.\n` };
+  }
+  if (path === '/metrics') return { status: 200, ...(await writer.render(request.headers.accept)) };
+  if (path === '/healthz') return { status: 200, contentType: TEXT, body: 'alive\n' };
+  const { ready, reason } = readiness();
+  return {
+    status: ready ? 200 : 503,
+    contentType: TEXT,
+    body: ready ? 'ready\n' : `not ready: ${reason ?? 'starting'}\n`,
+  };
+}
+
+function send(request: IncomingMessage, response: ServerResponse, { status, contentType, body }: Reply): void {
+  response.writeHead(status, {
+    'content-type': contentType,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
+  });
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+function listenSentence(address: string, error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const why: Record<string, string> = {
+    EADDRINUSE: 'something else listens there already; stop it or choose another port (port 0 takes any free one)',
+    EACCES: 'this user may not listen there; choose a port above 1023',
+    EADDRNOTAVAIL: 'this machine has no such address; use 0.0.0.0 for all of its addresses',
+    ENOTFOUND: 'the host name is unknown; use an address of this machine',
+  };
+  return `Cannot serve metrics on ${address}: ${why[code] ?? String(error)}.`;
+}

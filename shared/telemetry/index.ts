@@ -1,0 +1,24 @@
+export { BoundedLabels, DEFAULT_LINK_LIMIT, LinkLabels } from './bounded-labels.js';
+export { nowUnixNano } from './clock.js';
+export { logLevelOption, telemetryFields, traceGroup } from './fields.js';
+export { type FrameRoot, FrameTracer, type SpanDetails, type StreamMark } from './frame-tracer.js';
+export { type Readiness, startTelemetryServer, type TelemetryServer } from './http.js';
+export { createLogger, LOG_LEVELS, type Logger, type LogLevel, type LogStream, traceFields } from './logger.js';
+export { type BatchClosedBy, ServiceMetrics, type ServiceMetricsOptions } from './metrics.js';
+export {
+  ATTRIBUTES,
+  CODE_NAMES,
+  LOG_FIELDS,
+  METRICS,
+  type MetricDefinition,
+  OTHER,
+  SERVICES,
+  type ServiceName,
+  SPANS,
+  type SpanName,
+  STAGES,
+  type Stage,
+} from './names.js';
+export { startTelemetry, type Telemetry, type TelemetryConfig } from './telemetry.js';
+export { formatTraceparent, parseTraceparent } from './traceparent.js';
+export { startTracing, type Tracing } from './tracing.js';

@@ -1,0 +1,153 @@
+import { type Counter, collectDefaultMetrics, type Gauge, type Histogram, Registry } from 'prom-client';
+import { semlinkVersion } from '../config/version.js';
+import { AnswerMetrics, type MeasuredAnswer } from './answer-metrics.js';
+import { BoundedLabels, LinkLabels } from './bounded-labels.js';
+import { makeCounter, makeGauge, makeHistogram } from './instruments.js';
+import { METRICS, type ServiceName } from './names.js';
+
+/** What closed a batch: it was full (count, bytes), its oldest frame had waited long enough, or nothing more comes. */
+export type BatchClosedBy = 'count' | 'bytes' | 'time' | 'drain';
+
+export interface ServiceMetricsOptions {
+  /** Links with label values of their own; later ones share `other`. Default 100. */
+  readonly linkLimit?: number;
+  /** Also CPU, memory, event-loop lag and garbage collection of the process. Default true. */
+  readonly processMetrics?: boolean;
+}
+
+// Values of k and of reasons come from the model and the policy; the bounds are for bugs, not for use.
+const LENGTH_LIMIT = 32;
+const REASON_LIMIT = 16;
+
+/**
+ * The metrics of one service instance, in a registry of its own: several services can live in one process. A service has
+ * only the metrics that names.ts lists for it.
+ */
+export class ServiceMetrics {
+  readonly service: ServiceName;
+  readonly registry = new Registry();
+  readonly links: LinkLabels;
+  readonly #answers: AnswerMetrics;
+  readonly #receivedBytes: Counter;
+  readonly #streams: Gauge<'side'>;
+  readonly #queues = new Map<string, () => number>();
+  readonly #rate: RateMetrics | undefined;
+  readonly #batches: BatchMetrics | undefined;
+  #ready: () => boolean = () => false;
+
+  constructor(service: ServiceName, { linkLimit, processMetrics = true }: ServiceMetricsOptions = {}) {
+    this.service = service;
+    this.links = new LinkLabels(linkLimit);
+    const { registry } = this;
+    this.#answers = new AnswerMetrics(service, registry, this.links);
+    this.#receivedBytes = makeCounter<'receivedBytes'>(registry, METRICS.receivedBytes);
+    this.#streams = makeGauge<'streamsOpen'>(registry, METRICS.streamsOpen);
+    for (const side of ['served', 'called'] as const) this.#streams.set({ side }, 0);
+    makeGauge<'queueBytes'>(registry, METRICS.queueBytes, (gauge) => {
+      for (const [queue, bytes] of this.#queues) gauge.set({ queue }, bytes());
+    });
+    makeGauge<'ready'>(registry, METRICS.ready, (gauge) => gauge.set(this.#ready() ? 1 : 0));
+    makeGauge<'buildInfo'>(registry, METRICS.buildInfo).set({ service, version: semlinkVersion() }, 1);
+    if (isServedBy(service, METRICS.rateDecisions.services)) this.#rate = makeRateMetrics(registry);
+    if (isServedBy(service, METRICS.batches.services)) this.#batches = makeBatchMetrics(registry);
+    if (processMetrics) collectDefaultMetrics({ register: registry });
+  }
+
+  /**
+   * Call once per batch of answers on their way to the source: outcome, accuracy, latency, stages, k, SNR, payload.
+   *
+   * @param nowUnixNano nanoseconds since the Unix epoch
+   */
+  observeAnswers(answers: Iterable<MeasuredAnswer>, nowUnixNano: bigint): void {
+    this.#answers.observe(answers, nowUnixNano);
+  }
+
+  /** Bytes of pixels or symbols in frames received. */
+  addReceivedBytes(bytes: number): void {
+    this.#receivedBytes.inc(bytes);
+  }
+
+  /**
+   * One frame's rate decision (transmitter only).
+   *
+   * @param channelUses k chosen
+   * @param reason one of the rate controller's fixed words
+   * @param feedbackAgeSeconds age of the channel state relied on; undefined: there was none
+   */
+  observeRateDecision(linkId: string, channelUses: number, reason: string, feedbackAgeSeconds?: number): void {
+    const rate = this.#rate ?? this.#refuse(METRICS.rateDecisions.name);
+    rate.decisions.inc({
+      link: this.links.fold(linkId),
+      k: rate.lengths.fold(String(channelUses)),
+      reason: rate.reasons.fold(reason),
+    });
+    if (feedbackAgeSeconds !== undefined) rate.feedbackAge.observe(Math.max(0, feedbackAgeSeconds));
+  }
+
+  /** One batch handed to the engine (transmitter and receiver). */
+  observeBatch(frames: number, closedBy: BatchClosedBy): void {
+    const batches = this.#batches ?? this.#refuse(METRICS.batches.name);
+    batches.size.observe(frames);
+    batches.total.inc({ closed_by: closedBy });
+  }
+
+  /** Measures a queue at every scrape from now on. Replaces an earlier queue of this name. */
+  trackQueue(queue: string, bytes: () => number): void {
+    this.#queues.set(queue, bytes);
+  }
+
+  /** Says at every scrape whether the service takes frames. */
+  trackReady(ready: () => boolean): void {
+    this.#ready = ready;
+  }
+
+  /**
+   * Counts a stream as open until the returned function is called; calling it again does nothing.
+   *
+   * @param side served: from the previous hop; called: to the next one
+   */
+  streamOpened(side: 'served' | 'called'): () => void {
+    this.#streams.inc({ side });
+    let open = true;
+    return () => {
+      if (open) this.#streams.dec({ side });
+      open = false;
+    };
+  }
+
+  #refuse(name: string): never {
+    throw new Error(`${name} is not a metric of ${this.service}; names.ts lists who serves what`);
+  }
+}
+
+interface RateMetrics {
+  readonly decisions: Counter<'link' | 'k' | 'reason'>;
+  readonly feedbackAge: Histogram;
+  readonly lengths: BoundedLabels;
+  readonly reasons: BoundedLabels;
+}
+
+function makeRateMetrics(registry: Registry): RateMetrics {
+  return {
+    decisions: makeCounter<'rateDecisions'>(registry, METRICS.rateDecisions),
+    feedbackAge: makeHistogram<'feedbackAge'>(registry, METRICS.feedbackAge),
+    lengths: new BoundedLabels(LENGTH_LIMIT),
+    reasons: new BoundedLabels(REASON_LIMIT),
+  };
+}
+
+interface BatchMetrics {
+  readonly size: Histogram;
+  readonly total: Counter<'closed_by'>;
+}
+
+function makeBatchMetrics(registry: Registry): BatchMetrics {
+  return {
+    size: makeHistogram<'batchSize'>(registry, METRICS.batchSize),
+    total: makeCounter<'batches'>(registry, METRICS.batches),
+  };
+}
+
+function isServedBy(service: ServiceName, services: readonly ServiceName[]): boolean {
+  return services.includes(service);
+}

@@ -1,0 +1,271 @@
+/**
+ * Every name that leaves a service in a metric, a span or a log line: the telemetry schema. Nothing else spells one.
+ *
+ * Metrics follow the Prometheus rules: base units (seconds, bytes), the unit as suffix, counters end in `_total`.
+ */
+
+/** The services of the chain, in the order a frame passes them. */
+export const SERVICES = ['transmitter-encoder', 'channel-emulator', 'receiver-decoder'] as const;
+export type ServiceName = (typeof SERVICES)[number];
+
+const EVERYWHERE = SERVICES;
+
+// Half a millisecond (embedded, one image) to 30 s (a queue that has filled), about 2.5 steps an octave pair.
+const LATENCY_BUCKETS = [
+  0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
+const STAGE_BUCKETS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30];
+const AGE_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+const POWERS_OF_TWO = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+
+export interface MetricDefinition {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  /** Of the value: seconds, bytes, dB, or what is counted. */
+  readonly unit: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds, in `unit`; histograms only. */
+  readonly buckets?: readonly number[];
+  /** Services that serve it. */
+  readonly services: readonly ServiceName[];
+}
+
+export const METRICS = {
+  endToEndLatency: {
+    name: 'semlink_end_to_end_latency_seconds',
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'From the capture of an image until its answer passed this service.',
+    labels: [],
+    buckets: LATENCY_BUCKETS,
+    services: EVERYWHERE,
+  },
+  stage: {
+    name: 'semlink_stage_seconds',
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'How long one stage of this service held a frame.',
+    labels: ['stage'],
+    buckets: STAGE_BUCKETS,
+    services: EVERYWHERE,
+  },
+  frames: {
+    name: 'semlink_frames_total',
+    type: 'counter',
+    unit: 'frames',
+    help: 'Frames answered through this service, by link and outcome (result or error).',
+    labels: ['link', 'outcome'],
+    services: EVERYWHERE,
+  },
+  errors: {
+    name: 'semlink_errors_total',
+    type: 'counter',
+    unit: 'frames',
+    help: 'Frames answered by an error, by google.rpc.Code and by the service that said so.',
+    labels: ['code', 'origin'],
+    services: EVERYWHERE,
+  },
+  labelled: {
+    name: 'semlink_labelled_total',
+    type: 'counter',
+    unit: 'frames',
+    help: 'Classified frames whose true label was known; accuracy is semlink_correct_total over this.',
+    labels: ['link'],
+    services: EVERYWHERE,
+  },
+  correct: {
+    name: 'semlink_correct_total',
+    type: 'counter',
+    unit: 'frames',
+    help: 'Classified frames whose most probable class was the true label.',
+    labels: ['link'],
+    services: EVERYWHERE,
+  },
+  channelUses: {
+    name: 'semlink_channel_uses',
+    type: 'histogram',
+    unit: 'complex channel uses',
+    help: 'k: complex channel uses spent on one image.',
+    labels: [],
+    buckets: POWERS_OF_TWO,
+    services: EVERYWHERE,
+  },
+  snr: {
+    name: 'semlink_snr_db',
+    type: 'gauge',
+    unit: 'dB',
+    help: 'Average Es/N0 on the air, from the latest answer of the link.',
+    labels: ['link'],
+    services: EVERYWHERE,
+  },
+  payloadBytes: {
+    name: 'semlink_payload_bytes_total',
+    type: 'counter',
+    unit: 'bytes',
+    help: 'Bytes of symbols sent over the air, by link.',
+    labels: ['link'],
+    services: EVERYWHERE,
+  },
+  receivedBytes: {
+    name: 'semlink_received_bytes_total',
+    type: 'counter',
+    unit: 'bytes',
+    help: 'Bytes of pixels or symbols in the frames this service received.',
+    labels: [],
+    services: EVERYWHERE,
+  },
+  feedbackAge: {
+    name: 'semlink_feedback_age_seconds',
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'Age of the channel state that a rate decision relied on.',
+    labels: [],
+    buckets: AGE_BUCKETS,
+    services: ['transmitter-encoder'],
+  },
+  rateDecisions: {
+    name: 'semlink_rate_decisions_total',
+    type: 'counter',
+    unit: 'frames',
+    help: 'Frames by link, by the number of channel uses chosen and by why.',
+    labels: ['link', 'k', 'reason'],
+    services: ['transmitter-encoder'],
+  },
+  queueBytes: {
+    name: 'semlink_queue_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Bytes waiting in a bounded queue, measured at the scrape.',
+    labels: ['queue'],
+    services: EVERYWHERE,
+  },
+  batchSize: {
+    name: 'semlink_batch_size',
+    type: 'histogram',
+    unit: 'frames',
+    help: 'Frames that went through the engine together.',
+    labels: [],
+    buckets: POWERS_OF_TWO,
+    services: ['transmitter-encoder', 'receiver-decoder'],
+  },
+  batches: {
+    name: 'semlink_batches_total',
+    type: 'counter',
+    unit: 'batches',
+    help: 'Batches given to the engine, by what closed them.',
+    labels: ['closed_by'],
+    services: ['transmitter-encoder', 'receiver-decoder'],
+  },
+  streamsOpen: {
+    name: 'semlink_streams_open',
+    type: 'gauge',
+    unit: 'streams',
+    help: 'Open frame streams: served (from the previous hop) and called (to the next one).',
+    labels: ['side'],
+    services: EVERYWHERE,
+  },
+  ready: {
+    name: 'semlink_ready',
+    type: 'gauge',
+    unit: '1',
+    help: '1 while the service takes frames, else 0.',
+    labels: [],
+    services: EVERYWHERE,
+  },
+  buildInfo: {
+    name: 'semlink_build_info',
+    type: 'gauge',
+    unit: '1',
+    help: 'Always 1; which service and version this is.',
+    labels: ['service', 'version'],
+    services: EVERYWHERE,
+  },
+} as const satisfies Record<string, MetricDefinition>;
+
+/** Stages a frame is timed in, with the field of `StageTimings` and the service that owns them. */
+export const STAGES = {
+  encode_queue: { field: 'encodeQueueNanos', service: 'transmitter-encoder' },
+  encode: { field: 'encodeNanos', service: 'transmitter-encoder' },
+  channel: { field: 'channelNanos', service: 'channel-emulator' },
+  decode_queue: { field: 'decodeQueueNanos', service: 'receiver-decoder' },
+  decode: { field: 'decodeNanos', service: 'receiver-decoder' },
+} as const satisfies Record<string, { field: string; service: ServiceName }>;
+export type Stage = keyof typeof STAGES;
+
+/** Stands for label values beyond a bound, or that are not of the known ones. */
+export const OTHER = 'other';
+
+/** Spans of one frame. All but the root are short and recorded after the fact. */
+export const SPANS = {
+  /** Client: from capture to answer. The root of the frame's trace. */
+  send: 'semlink.send',
+  /** Transmitter: from taking the frame to having its symbols. */
+  encode: 'semlink.encode',
+  /** Channel emulator: from taking the symbols to having sent them on. */
+  propagate: 'semlink.propagate',
+  /** Receiver: from taking the symbols to having the answer. */
+  decode: 'semlink.decode',
+  /** A child of `encode` or `decode`: waiting for a batch. */
+  queue: 'semlink.queue',
+  /** Zero-length mark of a stream's opening, which frames link to; a stream itself is never a span. */
+  stream: 'semlink.stream',
+} as const;
+export type SpanName = (typeof SPANS)[keyof typeof SPANS];
+
+/** Span attributes. */
+export const ATTRIBUTES = {
+  service: 'semlink.service',
+  link: 'semlink.link.id',
+  sequence: 'semlink.frame.sequence',
+  channelUses: 'semlink.channel_uses',
+  snrDb: 'semlink.snr_db',
+  channelModel: 'semlink.channel.model',
+  modelVersion: 'semlink.model.version',
+  rateReason: 'semlink.rate.reason',
+  batchSize: 'semlink.batch.size',
+  queueSeconds: 'semlink.queue_seconds',
+  payloadBytes: 'semlink.payload_bytes',
+  label: 'semlink.label',
+  correct: 'semlink.correct',
+  errorCode: 'semlink.error.code',
+  peer: 'semlink.peer',
+  rpc: 'rpc.method',
+} as const;
+
+/** Fields of a log line. */
+export const LOG_FIELDS = {
+  time: 'time',
+  level: 'level',
+  message: 'message',
+  service: 'service',
+  version: 'version',
+  error: 'error',
+  traceId: 'trace_id',
+  spanId: 'span_id',
+  link: 'link',
+  sequence: 'sequence',
+  peer: 'peer',
+  address: 'address',
+} as const;
+
+/** google.rpc.Code by number. */
+export const CODE_NAMES = [
+  'OK',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+] as const;

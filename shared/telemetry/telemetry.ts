@@ -1,0 +1,76 @@
+import { FrameTracer } from './frame-tracer.js';
+import { type Readiness, startTelemetryServer, type TelemetryServer } from './http.js';
+import { createLogger, type Logger, type LogLevel } from './logger.js';
+import { ServiceMetrics } from './metrics.js';
+import type { ServiceName } from './names.js';
+import { startTracing } from './tracing.js';
+
+/** The part of a service's configuration that `telemetryFields` declares. */
+export interface TelemetryConfig {
+  readonly logLevel: LogLevel;
+  readonly metrics: { readonly listen: string; readonly linkLimit: number };
+  readonly trace: { readonly otlpEndpoint?: string | undefined };
+}
+
+/** Everything a service reports with, started together and stopped together. */
+export interface Telemetry {
+  readonly logger: Logger;
+  readonly metrics: ServiceMetrics;
+  readonly tracer: FrameTracer;
+  /** Undefined when `metrics.listen` is off. */
+  readonly server: TelemetryServer | undefined;
+  /** Says from when on, and how, readiness is known; until then /readyz answers 503. */
+  setReadiness(readiness: () => Readiness): void;
+  /**
+   * Last act of a drain: sends the last spans, stops serving metrics.
+   *
+   * @param limitMs milliseconds for the spans
+   */
+  stop(limitMs: number): Promise<void>;
+}
+
+/**
+ * @param options.processMetrics false for the second and later services of one process
+ * @throws Error with a sentence when the metrics address cannot be listened on
+ */
+export async function startTelemetry(options: {
+  readonly service: ServiceName;
+  readonly config: TelemetryConfig;
+  readonly logger?: Logger;
+  readonly processMetrics?: boolean;
+}): Promise<Telemetry> {
+  const { service, config } = options;
+  const logger = options.logger ?? createLogger({ service, level: config.logLevel });
+  const metrics = new ServiceMetrics(service, {
+    linkLimit: config.metrics.linkLimit,
+    processMetrics: options.processMetrics ?? true,
+  });
+  let readiness = (): Readiness => ({ ready: false, reason: 'starting' });
+  metrics.trackReady(() => readiness().ready);
+  const server =
+    config.metrics.listen === 'off'
+      ? undefined
+      : await startTelemetryServer({
+          listen: config.metrics.listen,
+          registry: metrics.registry,
+          readiness: () => readiness(),
+        });
+  const tracing = await startTracing({
+    serviceName: service,
+    endpoint: config.trace.otlpEndpoint,
+    warn: (sentence) => logger.warn(sentence),
+  });
+  return {
+    logger,
+    metrics,
+    server,
+    tracer: new FrameTracer(service),
+    setReadiness(next) {
+      readiness = next;
+    },
+    async stop(limitMs) {
+      await tracing.stop(limitMs);
+      await server?.close();
+    },
+  };
+}

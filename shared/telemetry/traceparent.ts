@@ -1,0 +1,24 @@
+import { type SpanContext, TraceFlags } from '@opentelemetry/api';
+
+const FORM = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+
+/**
+ * Reads a W3C traceparent from a frame. Undefined when it is empty, malformed or not sampled: telemetry of a peer must
+ * never be a reason to refuse its frame.
+ */
+export function parseTraceparent(text: string): SpanContext | undefined {
+  if (text === '') return undefined;
+  const match = FORM.exec(text);
+  if (!match) return undefined;
+  const [, version = '', traceId = '', spanId = '', flags = '', more] = match;
+  if (version === 'ff' || (version === '00' && more !== undefined)) return undefined;
+  if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
+  const traceFlags = Number.parseInt(flags, 16);
+  if ((traceFlags & TraceFlags.SAMPLED) === 0) return undefined;
+  return { traceId, spanId, traceFlags: TraceFlags.SAMPLED, isRemote: true };
+}
+
+/** Writes the traceparent of a span, to go into a frame. */
+export function formatTraceparent({ traceId, spanId, traceFlags }: SpanContext): string {
+  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`;
+}

@@ -1,0 +1,30 @@
+/**
+ * A process that does to one frame what the whole chain does, for telemetry.test.ts: the client's root span stays open
+ * while the services record theirs under it. Prints the frame's traceparent.
+ */
+import { ATTRIBUTES, FrameTracer, nowUnixNano, SPANS, startTracing } from '../../shared/telemetry/index.js';
+
+const warnings: string[] = [];
+const tracing = await startTracing({ serviceName: 'ignored', warn: (sentence) => warnings.push(sentence) });
+
+const client = new FrameTracer('client', 1);
+const start = nowUnixNano();
+const root = client.startRoot({ linkId: 'link-1', sequence: 7n, startUnixNano: start });
+const header = root?.traceparent ?? '';
+
+const transmitter = new FrameTracer('transmitter-encoder');
+const stream = transmitter.markStream('Transmit', start, { [ATTRIBUTES.peer]: '127.0.0.1:1' });
+const at = (micros: bigint): bigint => start + micros * 1000n;
+const encode = transmitter.recordSpan(SPANS.encode, header, at(100n), at(400n), {
+  stream,
+  attributes: { [ATTRIBUTES.channelUses]: 8, [ATTRIBUTES.snrDb]: -6.5, [ATTRIBUTES.correct]: true },
+});
+transmitter.recordSpan(SPANS.queue, encode, at(100n), at(300n));
+new FrameTracer('channel-emulator').recordSpan(SPANS.propagate, header, at(500n), at(600n));
+new FrameTracer('receiver-decoder').recordSpan(SPANS.decode, header, at(700n), at(900n), { error: 'a made-up fault' });
+root?.end({ endUnixNano: at(1000n), attributes: { [ATTRIBUTES.label]: 3 } });
+
+const limitMs = Number(process.env.TEST_LIMIT_MS ?? 5000);
+const sent = await tracing.stop(limitMs);
+const report = JSON.stringify({ enabled: tracing.enabled, header, start: String(start), sent, warnings });
+process.stdout.write(`${report}\n`, () => process.exit(0));
