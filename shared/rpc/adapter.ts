@@ -57,8 +57,8 @@ export type ServiceHandlers<T extends GenServiceMethods> = {
 
 /** Hears about every call; the server counts what is running with it and reports internal errors. */
 export interface CallObserver {
-  started(): void;
-  finished(): void;
+  /** `cutOff` ends the call with a status. Returns what to call when it is over. */
+  started(cutOff: (status: { code: Code; details: string }) => void): () => void;
   /** An error that the peer saw only as "internal error". */
   internalError(method: string, error: SemlinkError): void;
 }
@@ -139,8 +139,8 @@ function bindMethod(method: DescMethod, handler: AnyHandler, observer: CallObser
   if (method.methodKind === 'unary') return bindUnary(handler, observer, status);
   if (method.methodKind === 'client_streaming') {
     const bound: handleClientStreamingCall<AnyMessage, AnyMessage> = (call, callback) => {
-      observer.started();
-      call.once('close', () => observer.finished());
+      const finished = observer.started((reason) => callback(reason));
+      call.once('cancelled', finished);
       Promise.resolve()
         .then(() => handler(call))
         .then(
@@ -153,13 +153,7 @@ function bindMethod(method: DescMethod, handler: AnyHandler, observer: CallObser
   const bound: handleBidiStreamingCall<AnyMessage, AnyMessage> & handleServerStreamingCall<AnyMessage, AnyMessage> = (
     call: ServerDuplexStream<AnyMessage, AnyMessage> | ServerWritableStream<AnyMessage, AnyMessage>,
   ) => {
-    observer.started();
-    let open = true;
-    const finished = (): void => {
-      if (!open) return;
-      open = false;
-      observer.finished();
-    };
+    const finished = observer.started((reason) => call.emit('error', reason));
     // 'cancelled' comes at the end of every server call, after a status was sent as well as when the peer went away.
     call.once('cancelled', finished);
     call.once('close', finished);
@@ -177,7 +171,10 @@ function bindUnary(
 ): UnaryHandler {
   return (call: { metadata: Metadata; request: AnyMessage } & UnaryCallSurface, callback: UnaryCallback) => {
     const abort = new AbortController();
-    observer.started();
+    const finished = observer.started((reason) => {
+      callback(reason);
+      abort.abort();
+    });
     call.once('cancelled', () => abort.abort());
     Promise.resolve()
       .then(() => handler(call.request, { metadata: call.metadata, peer: call.getPeer(), signal: abort.signal }))
@@ -185,7 +182,7 @@ function bindUnary(
         (response) => callback(null, response as AnyMessage),
         (error: unknown) => callback(status(error)),
       )
-      .finally(() => observer.finished())
+      .finally(finished)
       // The callback itself throws only when the response cannot be encoded, which grpc-js has answered by then.
       .catch((error: unknown) => status(error));
   };

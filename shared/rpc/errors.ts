@@ -97,7 +97,8 @@ const internalMessage = 'internal error; the log of the service has the cause';
 /** grpc-js's own sentence for an oversize message; kept here so that people get one that says what to do. */
 const oversizeSentence = /message larger than max \((\d+) vs\.? (\d+)\)/i;
 
-function peerSentence(details: string): string {
+/** What a status of a peer says, for people. */
+export function peerSentence(details: string): string {
   const oversize = oversizeSentence.exec(details);
   return oversize
     ? `a message of ${oversize[1]} bytes is over the limit of ${oversize[2]} bytes; ` +

@@ -6,7 +6,7 @@ import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { ChannelStateFeedback, FrameResult } from '../gen/semlink/v1/frame_pb.js';
 import { Backoff } from './backoff.js';
 import { ByteWindow } from './byte-window.js';
-import { alreadyExists, Code, SemlinkError } from './errors.js';
+import { alreadyExists, Code, peerSentence, SemlinkError } from './errors.js';
 import { type BatchLimits, defaultBatchLimits, FrameBatch } from './frame-batch.js';
 import { errorResult, type FrameLike, type FrameResponse, frameOverheadBytes } from './frame-result.js';
 import { PendingFrame, PendingFrames } from './pending-frames.js';
@@ -301,7 +301,8 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
     if (code === Code.OK)
       return new SemlinkError(Code.UNAVAILABLE, `${peer} ended the stream without an answer; send again`);
     if (!stream.wasOpen) {
-      if (code !== Code.UNAVAILABLE) return new SemlinkError(code, `${peer} refused the stream: ${details}`);
+      if (code !== Code.UNAVAILABLE)
+        return new SemlinkError(code, `${peer} refused the stream: ${peerSentence(details)}`);
       return new SemlinkError(code, `${peer} is not reachable (${reason(details)}); check that it runs there`);
     }
     // The peer's own verdict on the stream (an oversize message, for example) keeps its code.
@@ -311,7 +312,7 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
         `the stream to ${peer} broke before the answer (${reason(details)}); send again`,
       );
     }
-    return new SemlinkError(code, `${peer} ended the stream: ${details}`);
+    return new SemlinkError(code, `${peer} ended the stream: ${peerSentence(details)}`);
   }
 
   #say(state: StreamState, detail: string): void {

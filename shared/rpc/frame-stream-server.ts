@@ -164,6 +164,8 @@ class ServedStream<F extends FrameLike, Req, Res> implements FrameStream {
   }
 
   abort(error: SemlinkError): void {
+    // Answers that are there already still leave.
+    this.#batch.flushAll();
     if (this.#over) return;
     this.#call.emit('error', toGrpcStatus(error));
     this.#finish();

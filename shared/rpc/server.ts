@@ -87,8 +87,12 @@ export async function startServer(options: ServerOptions): Promise<ServerHandle>
     drains.begin(drainLimitMs);
     const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
     const clean = await within(calls.idle(), drainLimitMs);
-    // What is left now are connections of others' making, such as a health watch: they need not be waited for.
-    if (clean) await within(closed, lastCloseMs);
+    if (!clean) {
+      const details = `${options.role} has stopped; this did not end within its drain limit of ${drainLimitMs} ms`;
+      calls.cutOff({ code: Code.UNAVAILABLE, details });
+    }
+    // What is left after this are connections of others' making, such as a health watch: they need not be waited for.
+    await within(closed, lastCloseMs);
     server.forceShutdown();
     return clean;
   }
@@ -135,9 +139,9 @@ function bind(server: Server, { role, listen, credentials }: ServerOptions): Pro
   });
 }
 
-/** Counts the calls that are running, so that a drain waits for them and for nothing else. */
+/** Knows the calls that are running, so that a drain waits for them and for nothing else. */
 class RunningCalls implements CallObserver {
-  #running = 0;
+  readonly #running = new Set<(status: { code: Code; details: string }) => void>();
   #waiting: (() => void)[] = [];
   readonly #report: ServerOptions['onInternalError'];
 
@@ -145,16 +149,16 @@ class RunningCalls implements CallObserver {
     this.#report = report;
   }
 
-  started(): void {
-    this.#running++;
-  }
-
-  finished(): void {
-    this.#running--;
-    if (this.#running > 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
+  started(cutOff: (status: { code: Code; details: string }) => void): () => void {
+    // A new function for each call, since two calls could bring the same one.
+    const entry: typeof cutOff = (status) => cutOff(status);
+    this.#running.add(entry);
+    return () => {
+      if (!this.#running.delete(entry) || this.#running.size > 0) return;
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const resolve of waiting) resolve();
+    };
   }
 
   internalError(method: string, error: SemlinkError): void {
@@ -162,8 +166,12 @@ class RunningCalls implements CallObserver {
   }
 
   idle(): Promise<void> {
-    if (this.#running === 0) return Promise.resolve();
+    if (this.#running.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  cutOff(status: { code: Code; details: string }): void {
+    for (const entry of [...this.#running]) entry(status);
   }
 }
 

@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { addressOption, group, option } from '../config/index.js';
+import type { BatchLimits } from './frame-batch.js';
+import { frameStreamAgeMs, type ServerOptions } from './server.js';
+
+/** The part of a service's configuration that `serverFields` declares. */
+export interface ServerConfig {
+  readonly listen: string;
+  readonly drainLimitMs: number;
+  readonly rpc: {
+    readonly maxMessageBytes: number;
+    readonly keepaliveTimeMs: number;
+    readonly keepaliveTimeoutMs: number;
+    readonly maxConnectionAgeMs: number;
+  };
+  readonly stream: {
+    readonly windowBytes: number;
+    readonly batchFrames: number;
+    readonly batchBytes: number;
+    readonly batchDelayUs: number;
+  };
+}
+
+/** Fields every service's configuration takes in by `...serverFields('127.0.0.1:50051')`. */
+export function serverFields(listen: string) {
+  return {
+    listen: addressOption(listen, 'Where to serve gRPC.'),
+    drainLimitMs: option(z.int().min(0).max(3_600_000).default(10_000), {
+      description: 'How long open streams and calls have to finish after SIGTERM or SIGINT.',
+      unit: 'ms',
+    }),
+    rpc: group({
+      maxMessageBytes: option(
+        z
+          .int()
+          .min(1024)
+          .max(256 * 1024 * 1024)
+          .default(4 * 1024 * 1024),
+        { description: 'Largest gRPC message accepted; larger ones end with RESOURCE_EXHAUSTED.', unit: 'bytes' },
+      ),
+      keepaliveTimeMs: option(z.int().min(1_000).max(3_600_000).default(20_000), {
+        description: 'Ping a silent connection this often.',
+        unit: 'ms',
+      }),
+      keepaliveTimeoutMs: option(z.int().min(100).max(600_000).default(10_000), {
+        description: 'Drop a connection whose ping stays unanswered for so long.',
+        unit: 'ms',
+      }),
+      maxConnectionAgeMs: option(z.int().min(0).max(86_400_000).default(300_000), {
+        description: 'Move clients to a new connection after about this long, so that new replicas get work; 0: never.',
+        unit: 'ms',
+      }),
+    }),
+    stream: group({
+      windowBytes: option(
+        z
+          .int()
+          .min(4096)
+          .max(4 * 1024 ** 3)
+          .default(8 * 1024 * 1024),
+        { description: 'Bytes of frames without an answer, per stream; beyond that reading pauses.', unit: 'bytes' },
+      ),
+      batchFrames: option(z.int().min(1).max(4096).default(256), {
+        description: 'Most frames or answers of one message.',
+        unit: 'frames',
+      }),
+      batchBytes: option(
+        z
+          .int()
+          .min(1024)
+          .max(64 * 1024 * 1024)
+          .default(256 * 1024),
+        { description: 'Most bytes of one message.', unit: 'bytes' },
+      ),
+      batchDelayUs: option(z.int().min(0).max(1_000_000).default(500), {
+        description: 'Longest wait for company under load; a lone frame never waits.',
+        unit: 'us',
+      }),
+    }),
+  };
+}
+
+/** What `startServer` takes of a configuration. */
+export function serverOptions(
+  config: ServerConfig,
+): Required<
+  Pick<
+    ServerOptions,
+    'listen' | 'drainLimitMs' | 'maxMessageBytes' | 'keepaliveTimeMs' | 'keepaliveTimeoutMs' | 'maxConnectionAgeMs'
+  >
+> {
+  return { listen: config.listen, drainLimitMs: config.drainLimitMs, ...config.rpc };
+}
+
+/** What both ends of frame streams take of a configuration. */
+export function streamOptions({ stream }: Pick<ServerConfig, 'stream'>): { windowBytes: number; batch: BatchLimits } {
+  return {
+    windowBytes: stream.windowBytes,
+    batch: { maxItems: stream.batchFrames, maxBytes: stream.batchBytes, maxDelayMicros: stream.batchDelayUs },
+  };
+}
+
+/** What `serveFrameStream` takes besides `streamOptions`: when a stream must move on. */
+export function streamAgeOptions(config: ServerConfig): { maxStreamAgeMs: number; ageDrainLimitMs: number } {
+  return { maxStreamAgeMs: frameStreamAgeMs(config.rpc.maxConnectionAgeMs), ageDrainLimitMs: config.drainLimitMs };
+}
