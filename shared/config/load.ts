@@ -135,7 +135,8 @@ function describeIssue(option: OptionInfo, found: Found | undefined, issue: z.co
   if (issue.code !== 'custom') return describeProblem(option, found, `${shown} is not allowed`);
   // A refinement's message is the reason, or, when it begins so, what it expected.
   if (issue.message.startsWith('expected ')) {
-    return describeProblem({ ...option, range: issue.message.slice(9) }, found, `${shown} is not allowed`);
+    const range = meta.range ?? issue.message.slice('expected '.length);
+    return describeProblem({ ...option, range }, found, `${shown} is not allowed`);
   }
   return describeProblem(option, found, `${shown} is not allowed (${issue.message})`);
 }

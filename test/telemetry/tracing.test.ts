@@ -137,4 +137,15 @@ describe('a collector that fails', () => {
     expect(report.warnings).toHaveLength(1);
     expect(report.warnings[0]).toMatch(/^The last spans were not sent to the collector: .*ECONNREFUSED/);
   });
+
+  test('is noticed while the service runs, once, and the service runs on', async () => {
+    const report = await runChild({
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '200',
+      OTEL_BSP_SCHEDULE_DELAY: '20',
+      TEST_AWAIT_WARNING: 'yes',
+    });
+    expect(report.warnings).toHaveLength(1);
+    expect(report.warnings[0]).toMatch(/^Spans could not be sent to http:\/\/127\.0\.0\.1:9: .*ECONNREFUSED/);
+  });
 });
