@@ -35,7 +35,12 @@ export function drawChannels(draws: Float32Array, range: ChannelRange): BatchCha
     channelUses: new Float32Array(n),
   };
   for (let i = 0; i < n; i++) {
-    const [snr, model, fading, length] = draws.subarray(4 * i, 4 * i + 4) as unknown as [number, number, number, number];
+    const [snr, model, fading, length] = draws.subarray(4 * i, 4 * i + 4) as unknown as [
+      number,
+      number,
+      number,
+      number,
+    ];
     const snrDb = range.snrLowDb + snr * (range.snrHighDb - range.snrLowDb);
     const gain = model < range.rayleighShare ? -Math.log(1 - fading) : 1;
     channel.averageSnrDb[i] = snrDb;

@@ -52,7 +52,7 @@ export class CheckpointFile {
     const bytes = await readFile(this.#file).catch(() => undefined);
     if (!bytes) return undefined;
     const { tensors, metadata } = readSafetensors(bytes);
-    if (metadata['options'] !== this.#hash) {
+    if (metadata.options !== this.#hash) {
       throw new Error(
         `${this.#file} is of a run with other options; give those, another --work folder, or --fresh to begin anew`,
       );
@@ -61,7 +61,7 @@ export class CheckpointFile {
     const missing = vectors.find(([, data]) => !data);
     if (missing) throw new Error(`${this.#file} has no "${missing[0]}": it is damaged; use --fresh to begin anew`);
     const state = Object.fromEntries(vectors) as Record<(typeof VECTORS)[number], Float32Array>;
-    return { optimizer: { step: Number(metadata['step']), ...state }, seconds: Number(metadata['seconds']) };
+    return { optimizer: { step: Number(metadata.step), ...state }, seconds: Number(metadata.seconds) };
   }
 
   async remove(): Promise<void> {

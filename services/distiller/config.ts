@@ -9,9 +9,15 @@ export const distillerConfig = defineConfig({
     'Trains an encoder-decoder pair on CIFAR-10 with the channel in the loop, calibrates it and publishes it. ' +
     'Stops and resumes: the same options continue from the last checkpoint, to the same result.',
   fields: {
-    name: option(z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/).default('m-cifar10-1'), {
-      description: 'Name under which the model is published.',
-    }),
+    name: option(
+      z
+        .string()
+        .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)
+        .default('m-cifar10-1'),
+      {
+        description: 'Name under which the model is published.',
+      },
+    ),
     models: option(z.string().default('shared/models'), {
       description: 'Folder of published models, into which the new one goes.',
       placeholder: 'FOLDER',
@@ -21,9 +27,16 @@ export const distillerConfig = defineConfig({
       placeholder: 'FOLDER',
     }),
     fresh: option(z.boolean().default(false), { description: 'Throw an existing checkpoint away and begin anew.' }),
-    seed: option(z.int().min(0).max(2 ** 31 - 1).default(1), {
-      description: 'Seed of initial weights, image order, augmentation, channels and noise.',
-    }),
+    seed: option(
+      z
+        .int()
+        .min(0)
+        .max(2 ** 31 - 1)
+        .default(1),
+      {
+        description: 'Seed of initial weights, image order, augmentation, channels and noise.',
+      },
+    ),
     epochs: option(z.int().min(1).max(10_000).default(80), {
       description: 'Passes over the training images.',
     }),

@@ -109,7 +109,9 @@ export class TrainingPair {
     const target = tf.oneHot(labels, classes) as Tensor2D;
     const { smoothing } = this.#loss;
     const crossEntropy = (logits: Tensor) =>
-      tf.neg(tf.mean(tf.sum(tf.mul(tf.add(tf.mul(target, 1 - smoothing), smoothing / classes), tf.logSoftmax(logits)), 1)));
+      tf.neg(
+        tf.mean(tf.sum(tf.mul(tf.add(tf.mul(target, 1 - smoothing), smoothing / classes), tf.logSoftmax(logits)), 1)),
+      );
     const correct = tf.mean(tf.cast(tf.equal(tf.argMax(scores, 1), labels), 'float32'));
     return { task: crossEntropy(scores), auxiliary: crossEntropy(direct), correct };
   }

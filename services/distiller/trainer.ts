@@ -72,7 +72,10 @@ export class Trainer {
   advance(): StepReport {
     const step = this.#optimizer.step;
     const { batch, channel } = this.#batch(STREAM.draws, step);
-    const { gradient, report } = this.#pair.gradient(this.#parameters, batch, channel, [this.#seed(STREAM.noise), step]);
+    const { gradient, report } = this.#pair.gradient(this.#parameters, batch, channel, [
+      this.#seed(STREAM.noise),
+      step,
+    ]);
     this.#optimizer.apply(gradient, learningRateAt(step, this.steps, this.#config.learningRate, RISE));
     gradient.dispose();
     this.#use(this.#optimizer.weights);

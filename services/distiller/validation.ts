@@ -1,9 +1,9 @@
-import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { graphPorts } from '../../shared/codec/model-folder.js';
 import type { NetworkSpec } from '../../shared/codec/network.js';
 import { decoderGraph, encoderGraph } from '../../shared/codec/network-graph.js';
-import { graphPorts } from '../../shared/codec/model-folder.js';
 import type { Weights } from '../../shared/codec/weights.js';
 import { ModelSession } from '../../shared/tensor/session.js';
 

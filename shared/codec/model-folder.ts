@@ -6,7 +6,7 @@ import { writeSafetensors } from '../tensor/safetensors.js';
 import { DataType } from '../tensor/saved-model.js';
 import type { SessionPorts } from '../tensor/session.js';
 import { type Manifest, manifestSchema } from './manifest.js';
-import type { NetworkSpec } from "./network.js";
+import type { NetworkSpec } from './network.js';
 import { decoderGraph, encoderGraph, PORTS } from './network-graph.js';
 import type { Weights } from './weights.js';
 
@@ -91,7 +91,9 @@ export async function openModel(folder: string): Promise<PublishedModel> {
       throw new Error(`model ${manifest.version}: ${name} is missing from ${folder}`, { cause });
     });
     if (sha256(bytes) !== expected) {
-      throw new Error(`model ${manifest.version}: ${name} is damaged (SHA-256 differs from the manifest); fetch it anew`);
+      throw new Error(
+        `model ${manifest.version}: ${name} is damaged (SHA-256 differs from the manifest); fetch it anew`,
+      );
     }
   }
   return { folder, manifest };

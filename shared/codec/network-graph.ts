@@ -98,7 +98,11 @@ class GraphOps implements NetworkOps<Value> {
   }
 
   prefixMask(count: Value, length: number): Value {
-    const indices = this.#float(this.#name('indices'), [1, length], Float32Array.from({ length }, (_, i) => i));
+    const indices = this.#float(
+      this.#name('indices'),
+      [1, length],
+      Float32Array.from({ length }, (_, i) => i),
+    );
     const less = this.#graph.node('Less', this.#name('less'), [indices, count.node], { T: FLOAT });
     const node = this.#graph.node('Cast', this.#name('mask'), [less], {
       SrcT: { type: DataType.bool },
@@ -130,7 +134,10 @@ class GraphOps implements NetworkOps<Value> {
   #float = (name: string, shape: number[], data: Float32Array) =>
     this.#graph.constant(name, DataType.float32, shape, data);
 
-  #scalar = (value: number): Value => ({ node: this.#float(this.#name('scalar'), [], Float32Array.of(value)), shape: [] });
+  #scalar = (value: number): Value => ({
+    node: this.#float(this.#name('scalar'), [], Float32Array.of(value)),
+    shape: [],
+  });
 
   #ints = (values: number[], scalar = false) =>
     this.#graph.constant(this.#name('ints'), DataType.int32, scalar ? [] : [values.length], Int32Array.from(values));

@@ -94,7 +94,9 @@ export function symbolsOf<T>(ops: NetworkOps<T>, spec: NetworkSpec, features: T,
   const channel = channelFeatures(ops, 'encoder/channel', spec.conditionUnits, snrDb, k);
   // The weights depend on X0 as well: a hard image may need another allocation than an easy one.
   const condition = ops.concat([channel, ops.relu(ops.dense(features, 'encoder/context', spec.conditionUnits))]);
-  const featureGate = ops.sigmoid(ops.dense(condition, 'encoder/gate/features', spec.stages[2], { gain: 0.1, bias: 1 }));
+  const featureGate = ops.sigmoid(
+    ops.dense(condition, 'encoder/gate/features', spec.stages[2], { gain: 0.1, bias: 1 }),
+  );
   const x0 = ops.dense(ops.mul(features, featureGate), 'encoder/symbols', 2 * length);
   const symbolGate = ops.sigmoid(ops.dense(condition, 'encoder/gate/symbols', length, { gain: 0.1, bias: 1 }));
   const kept = ops.reshape(ops.mul(symbolGate, ops.prefixMask(k, length)), [length, 1]);
@@ -115,7 +117,10 @@ export function classScores<T>(ops: NetworkOps<T>, spec: NetworkSpec, symbols: T
   const channel = channelFeatures(ops, 'decoder/channel', spec.conditionUnits, snrDb, k);
   const flat = ops.reshape(symbols, [2 * spec.maxChannelUses]);
   const gate = ops.sigmoid(ops.dense(channel, 'decoder/gate', spec.decoderUnits, { gain: 0.1, bias: 1 }));
-  const mixed = ops.add(ops.dense(flat, 'decoder/1', spec.decoderUnits), ops.dense(channel, 'decoder/shift', spec.decoderUnits));
+  const mixed = ops.add(
+    ops.dense(flat, 'decoder/1', spec.decoderUnits),
+    ops.dense(channel, 'decoder/shift', spec.decoderUnits),
+  );
   const hidden = ops.mul(ops.relu(mixed), gate);
   const deeper = ops.relu(ops.dense(hidden, 'decoder/2', spec.decoderUnits));
   return ops.dense(ops.add(hidden, deeper), 'decoder/classes', spec.classes);

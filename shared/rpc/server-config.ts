@@ -92,8 +92,15 @@ export function serverOptions(
   return { listen: config.listen, drainLimitMs: config.drainLimitMs, ...config.rpc };
 }
 
+/** What both ends of frame streams are bounded by. */
+export interface StreamLimits {
+  /** Bytes of frames without an answer, per stream. */
+  windowBytes: number;
+  batch: BatchLimits;
+}
+
 /** What both ends of frame streams take of a configuration. */
-export function streamOptions({ stream }: Pick<ServerConfig, 'stream'>): { windowBytes: number; batch: BatchLimits } {
+export function streamOptions({ stream }: Pick<ServerConfig, 'stream'>): StreamLimits {
   return {
     windowBytes: stream.windowBytes,
     batch: { maxItems: stream.batchFrames, maxBytes: stream.batchBytes, maxDelayMicros: stream.batchDelayUs },

@@ -5,8 +5,8 @@ import { BoundedLabels, LinkLabels } from './bounded-labels.js';
 import { makeCounter, makeGauge, makeHistogram } from './instruments.js';
 import { METRICS, type ServiceName } from './names.js';
 
-/** What closed a batch: it was full (count, bytes), its oldest frame had waited long enough, or nothing more comes. */
-export type BatchClosedBy = 'count' | 'bytes' | 'time' | 'drain';
+/** What closed a batch: it was full, or the engine was free and took what had gathered. */
+export type BatchClosedBy = 'full' | 'idle';
 
 export interface ServiceMetricsOptions {
   /** Links with label values of their own; later ones share `other`. Default 100. */

@@ -52,7 +52,9 @@ export function fusedOps(tf: Tf): FusedOps {
       return {
         value: y,
         gradFunc: (dy: Tensor | Tensor[], saved: Tensor[]) =>
-          backend.executeMultipleOutputs('FusedBatchNormGradV3', normAttributes, [dy as Tensor, ...saved], 5).slice(0, 3),
+          backend
+            .executeMultipleOutputs('FusedBatchNormGradV3', normAttributes, [dy as Tensor, ...saved], 5)
+            .slice(0, 3),
       };
     });
 

@@ -62,8 +62,8 @@ export function loadTensorFlow(): Tf {
   // TensorFlow.js 4.22 calls two functions that Node 23 removed; replaced on older ones too, which silences a warning.
   Object.assign(util, { isNullOrUndefined: (v: unknown) => v === null || v === undefined, isArray: Array.isArray });
   // Grow GPU memory as needed instead of taking all of it; keep the missing-GPU notice of a CPU machine quiet.
-  process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
+  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
   try {
     loaded = createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu') as Tf;
   } catch (cause) {

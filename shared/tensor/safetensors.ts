@@ -57,7 +57,9 @@ export function readSafetensors(file: Uint8Array): {
     const size = entry.shape.reduce((a, b) => a * b, 1);
     const start = 8 + headerLength + from;
     if (to - from !== 4 * size || start + 4 * size > bytes.length) {
-      throw new Error(`safetensors: "${name}" of shape [${entry.shape}] has ${to - from} bytes, or the file is cut short`);
+      throw new Error(
+        `safetensors: "${name}" of shape [${entry.shape}] has ${to - from} bytes, or the file is cut short`,
+      );
     }
     const data = new Float32Array(size);
     Buffer.from(data.buffer).set(bytes.subarray(start, start + 4 * size));

@@ -1,0 +1,43 @@
+import type { FrameChannel } from '../../shared/codec/equaliser.js';
+import { decodeSymbols } from '../../shared/codec/symbols.js';
+import type { ChannelState, SymbolFrame } from '../../shared/gen/semlink/v1/frame_pb.js';
+import { invalidArgument } from '../../shared/rpc/errors.js';
+
+/**
+ * The received symbols of a frame and its channel, checked.
+ *
+ * @param maxChannelUses of the model that will decode it
+ * @throws SemlinkError INVALID_ARGUMENT naming the field, its value and what is allowed
+ */
+export function receivedFrom(
+  frame: SymbolFrame,
+  maxChannelUses: number,
+): { received: Float32Array; channel: FrameChannel; state: ChannelState } {
+  const { channelUses, channel: state } = frame;
+  if (channelUses < 1 || channelUses > maxChannelUses) {
+    throw invalidArgument('channel_uses', channelUses, `the model takes 1 to ${maxChannelUses}`);
+  }
+  const received = decodeSymbols(frame);
+  if (!state) throw invalidArgument('channel', undefined, 'the channel state of a received frame must be set');
+  const { noisePower, gains, blockSymbols, snrDb } = state;
+  if (!Number.isFinite(noisePower) || noisePower < 0) {
+    throw invalidArgument('channel.noise_power', noisePower, 'use a finite number of at least 0');
+  }
+  if (!Number.isFinite(snrDb)) throw invalidArgument('channel.snr_db', snrDb, 'use a finite number of dB');
+  if (blockSymbols < 1) throw invalidArgument('channel.block_symbols', blockSymbols, 'use at least 1');
+  const blocks = Math.ceil(channelUses / blockSymbols);
+  if (gains.length !== 2 * blocks || !gains.every(Number.isFinite)) {
+    throw invalidArgument('channel.gains', gains, `${blocks} finite complex gains are needed, as re, im`);
+  }
+  return { received, channel: { gains, blockSymbols, noisePower }, state };
+}
+
+/** 10 log10(|h|^2 / N0) averaged over a frame's symbols, dB; bounded so that a perfect channel stays a number. */
+export function instantaneousSnrDb({ gains, blockSymbols, noisePower }: FrameChannel, symbols: number): number {
+  let power = 0;
+  for (let start = 0, block = 0; start < symbols; start += blockSymbols, block++) {
+    const gain = gains[2 * block]! ** 2 + gains[2 * block + 1]! ** 2;
+    power += gain * Math.min(blockSymbols, symbols - start);
+  }
+  return 10 * Math.log10(Math.max(power / symbols, 1e-9) / Math.max(noisePower, 1e-9));
+}

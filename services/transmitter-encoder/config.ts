@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { addressOption, type ConfigOf, defineConfig, group, option } from '../../shared/config/index.js';
+import { serverFields } from '../../shared/rpc/server-config.js';
+import { telemetryFields } from '../../shared/telemetry/index.js';
+
+/** Every option of the transmitter-encoder. */
+export const transmitterConfig = defineConfig({
+  name: 'transmitter-encoder',
+  description: 'Turns images into a few complex symbols, as many as the fed-back channel state asks for.',
+  fields: {
+    ...serverFields('127.0.0.1:50051'),
+    ...telemetryFields('127.0.0.1:9464'),
+    channel: addressOption('127.0.0.1:50052', 'Address of the channel-emulator, where symbols go.'),
+    frameTimeoutMs: option(z.int().min(1).max(3_600_000).default(30_000), {
+      description: 'A frame without an answer for so long is answered DEADLINE_EXCEEDED.',
+      unit: 'ms',
+    }),
+    reconnectWaitMs: option(z.int().min(0).max(600_000).default(2_000), {
+      description: 'How long frames wait for a channel-emulator that is down before they are answered UNAVAILABLE.',
+      unit: 'ms',
+    }),
+    models: option(z.string().default('shared/models'), {
+      description: 'Folder of published models.',
+      placeholder: 'FOLDER',
+    }),
+    defaultModel: option(z.string().default(''), {
+      description: 'Version of the model for frames that name none; empty: the last by name.',
+    }),
+    engine: group({
+      threads: option(z.int().min(1).max(256).default(1), { description: 'TensorFlow threads.' }),
+      maxBatch: option(z.int().min(1).max(4096).default(64), { description: 'Most frames of one session call.' }),
+      maxQueueBytes: option(
+        z
+          .int()
+          .min(1)
+          .default(64 * 1024 * 1024),
+        {
+          description: 'Most pixels waiting to be encoded; frames beyond are answered RESOURCE_EXHAUSTED.',
+          unit: 'bytes',
+        },
+      ),
+    }),
+    symbolFormat: option(z.enum(['sc16', 'fc32']).default('sc16'), {
+      description: 'Form of the symbols on the wire: 16-bit integers with a scale, or 32-bit floats.',
+    }),
+    rate: group({
+      policy: option(z.enum(['fixed', 'target-accuracy', 'budget']).default('target-accuracy'), {
+        description: 'How the number of channel uses is chosen for links that were given no policy.',
+      }),
+      channelUses: option(z.int().min(1).max(1024).default(32), {
+        description: 'fixed: this many channel uses an image; budget: at most this many.',
+        unit: 'channel uses',
+      }),
+      targetAccuracy: option(z.number().min(0).max(1).default(0.85), {
+        description: 'target-accuracy: the least length whose calibrated accuracy reaches this is sent.',
+      }),
+      hysteresisDb: option(z.number().min(0).max(20).default(1), {
+        description: 'A shorter length must reach the target with so much less SNR before it is taken.',
+        unit: 'dB',
+      }),
+      staleAfterMs: option(z.int().min(1).max(3_600_000).default(2_000), {
+        description: 'Channel state older than this is not trusted: the longest length is sent.',
+        unit: 'ms',
+      }),
+      unknownSnrDb: option(z.number().min(-40).max(60).default(5), {
+        description: 'SNR that symbols are adapted to while the channel is not known.',
+        unit: 'dB',
+      }),
+      maxLinks: option(z.int().min(1).max(10_000_000).default(100_000), {
+        description: 'Links whose policy and channel state are remembered.',
+        unit: 'links',
+      }),
+    }),
+  },
+});
+
+export type TransmitterConfig = ConfigOf<typeof transmitterConfig>;

@@ -1,0 +1,240 @@
+import { create } from '@bufbuild/protobuf';
+import type { FedBackState, RateDecision } from '../../shared/codec/rate-control.js';
+import type { EngineTimings, ServedModels } from '../../shared/codec/served-models.js';
+import { encodeSymbols } from '../../shared/codec/symbols.js';
+import {
+  type ChannelEmulatorService,
+  type PropagateRequest,
+  PropagateRequestSchema,
+  type PropagateResponse,
+} from '../../shared/gen/semlink/v1/channel_emulator_pb.js';
+import {
+  type ChannelStateFeedback,
+  type ImageFrame,
+  StageTimingsSchema,
+  type SymbolFormat,
+  type SymbolFrame,
+  SymbolFrameSchema,
+} from '../../shared/gen/semlink/v1/frame_pb.js';
+import {
+  ListModelsResponseSchema,
+  ModelInfoSchema,
+  TransmitResponseSchema,
+  TransmitterEncoderService,
+} from '../../shared/gen/semlink/v1/transmitter_encoder_pb.js';
+import { implementService } from '../../shared/rpc/adapter.js';
+import type { RpcClient } from '../../shared/rpc/client.js';
+import type { DrainList } from '../../shared/rpc/drain-list.js';
+import { invalidArgument } from '../../shared/rpc/errors.js';
+import { FrameStreamClient } from '../../shared/rpc/frame-stream-client.js';
+import { type FrameStream, serveFrameStream } from '../../shared/rpc/frame-stream-server.js';
+import type { StreamLimits } from '../../shared/rpc/server-config.js';
+import { ATTRIBUTES, nowUnixNano, SPANS, type StreamMark, type Telemetry } from '../../shared/telemetry/index.js';
+import type { EncodeJob } from './image-codec.js';
+import type { LinkTable } from './links.js';
+import { policyFrom } from './policy.js';
+
+export const ROLE = 'transmitter-encoder';
+
+export interface TransmitterParts {
+  models: ServedModels<EncodeJob, Float32Array>;
+  links: LinkTable;
+  channel: RpcClient<typeof ChannelEmulatorService.method>;
+  telemetry: Telemetry;
+  drains: DrainList;
+  symbolFormat: SymbolFormat;
+  stream: StreamLimits & { maxStreamAgeMs: number; ageDrainLimitMs: number };
+  hop: StreamLimits & { frameTimeoutMs: number; reconnectWaitMs: number };
+}
+
+type Downstream = FrameStreamClient<SymbolFrame, PropagateRequest, PropagateResponse, undefined>;
+
+/** A frame on its way through the encoder. */
+interface Encoding {
+  frame: ImageFrame;
+  modelVersion: string;
+  decision: RateDecision;
+  takenUnixNano: bigint;
+}
+
+/** Maps the stream of images to the encoder and its symbols to the channel-emulator. */
+export function transmitterService(parts: TransmitterParts) {
+  return implementService(TransmitterEncoderService, {
+    listModels: () => create(ListModelsResponseSchema, { models: modelInfos(parts.models) }),
+    transmit: (call) => {
+      const { telemetry } = parts;
+      const mark = telemetry.tracer.markStream('Transmit', nowUnixNano());
+      const closed = telemetry.metrics.streamOpened('served');
+      let downstream: Downstream | undefined;
+      serveFrameStream(call, {
+        origin: ROLE,
+        framesOf: (request) => request.frames,
+        toResponse: (response) => {
+          telemetry.metrics.observeAnswers(response.results, nowUnixNano());
+          return create(TransmitResponseSchema, response);
+        },
+        bytesOf: (frame) => frame.rgb.length,
+        onRequest: (request) => {
+          for (const policy of request.policies) parts.links.setPolicy(policy.linkId, policyFrom(policy));
+        },
+        onFrames: (frames, stream) => {
+          downstream ??= openDownstream(parts, stream);
+          for (const frame of frames) takeFrame(parts, frame, stream, downstream, mark);
+        },
+        onEnd: (stream) => {
+          closed();
+          if (stream.signal.aborted) downstream?.cancel('the stream of images broke off');
+          else void downstream?.close();
+        },
+        ...parts.stream,
+        drains: parts.drains,
+      });
+    },
+  });
+}
+
+function openDownstream(parts: TransmitterParts, upstream: FrameStream): Downstream {
+  const { channel, links, telemetry } = parts;
+  return new FrameStreamClient({
+    peer: { role: 'channel-emulator', address: channel.address },
+    origin: ROLE,
+    open: () => channel.propagate(),
+    isConnected: () => channel.isConnected(),
+    toRequest: (frames) => create(PropagateRequestSchema, { frames }),
+    bytesOf: (frame) => frame.iq.length,
+    onResult: (result) => {
+      upstream.answer(result);
+    },
+    onFeedback: (feedback) => {
+      for (const one of feedback) {
+        links.update(one.linkId, stateFrom(one));
+        upstream.feedback(one);
+      }
+    },
+    onState: (state, detail) => telemetry.logger.info(`channel-emulator ${state}: ${detail}`),
+    ...parts.hop,
+  });
+}
+
+/** Checks one image, decides its length and has it encoded and sent on. What is wrong with it becomes its answer. */
+function takeFrame(
+  parts: TransmitterParts,
+  frame: ImageFrame,
+  stream: FrameStream,
+  downstream: Downstream,
+  mark: StreamMark,
+): void {
+  const { metrics } = parts.telemetry;
+  metrics.addReceivedBytes(frame.rgb.length);
+  try {
+    const { linkId, modelVersion } = frame.header!;
+    const model = parts.models.get(modelVersion);
+    const { manifest } = model;
+    checkImage(frame, manifest.network, manifest.version);
+    const decision = parts.links.decide(linkId, manifest, Date.now());
+    if (!manifest.channelUses.includes(decision.channelUses)) {
+      throw invalidArgument(
+        'channel uses of the policy',
+        decision.channelUses,
+        `${manifest.version} has ${manifest.channelUses.join(', ')}`,
+      );
+    }
+    const age = decision.ageMs === undefined ? undefined : decision.ageMs / 1e3;
+    metrics.observeRateDecision(linkId, decision.channelUses, decision.reason, age);
+    const encoding: Encoding = { frame, modelVersion: manifest.version, decision, takenUnixNano: nowUnixNano() };
+    model.submit({ rgb: frame.rgb, ...decision }, (encoded, error) => {
+      if (!encoded || error) stream.fail(frame, error);
+      else sendOn(parts, encoding, encoded.result, encoded.timings, { stream, downstream, mark });
+    });
+  } catch (error) {
+    stream.fail(frame, error);
+  }
+}
+
+function sendOn(
+  parts: TransmitterParts,
+  encoding: Encoding,
+  symbols: Float32Array,
+  timings: EngineTimings,
+  { stream, downstream, mark }: { stream: FrameStream; downstream: Downstream; mark: StreamMark },
+): void {
+  const { frame, decision, modelVersion } = encoding;
+  const { iq, scale } = encodeSymbols(parts.symbolFormat, symbols);
+  // The receiver must decode with the model that encoded, whatever its own default is.
+  const header = { ...frame.header!, modelVersion };
+  recordSpan(parts, encoding, timings, mark);
+  const out = create(SymbolFrameSchema, {
+    header,
+    format: parts.symbolFormat,
+    channelUses: decision.channelUses,
+    sc16Scale: scale,
+    iq,
+    assumedSnrDb: decision.snrDb,
+    timings: create(StageTimingsSchema, {
+      encodeQueueNanos: BigInt(timings.queueNanos),
+      encodeNanos: BigInt(timings.computeNanos),
+    }),
+  });
+  try {
+    // The upstream window bounds what can wait here: a frame counts against it until it is answered.
+    downstream.send(out, undefined, stream.signal)?.catch((error: unknown) => stream.fail(frame, error));
+  } catch (error) {
+    stream.fail(frame, error);
+  }
+}
+
+function recordSpan(
+  { telemetry }: TransmitterParts,
+  { frame, decision, modelVersion, takenUnixNano }: Encoding,
+  timings: EngineTimings,
+  mark: StreamMark,
+): void {
+  const { traceparent, linkId, sequence } = frame.header!;
+  if (!traceparent) return;
+  telemetry.tracer.recordSpan(SPANS.encode, traceparent, takenUnixNano, nowUnixNano(), {
+    stream: mark,
+    attributes: {
+      [ATTRIBUTES.link]: linkId,
+      [ATTRIBUTES.sequence]: Number(sequence),
+      [ATTRIBUTES.modelVersion]: modelVersion,
+      [ATTRIBUTES.channelUses]: decision.channelUses,
+      [ATTRIBUTES.rateReason]: decision.reason,
+      [ATTRIBUTES.batchSize]: timings.batchSize,
+      [ATTRIBUTES.queueSeconds]: timings.queueNanos / 1e9,
+    },
+  });
+}
+
+function checkImage(frame: ImageFrame, { width, height }: { width: number; height: number }, model: string): void {
+  if (frame.width !== width || frame.height !== height) {
+    throw invalidArgument(
+      'image size',
+      `${frame.width} x ${frame.height}`,
+      `resize to ${width} x ${height} for ${model}`,
+    );
+  }
+  if (frame.rgb.length !== width * height * 3) {
+    throw invalidArgument('length of rgb', `${frame.rgb.length} bytes`, `send ${width * height * 3}: rows of R, G, B`);
+  }
+}
+
+function stateFrom(feedback: ChannelStateFeedback): FedBackState {
+  return {
+    channelModel: feedback.channelModel,
+    snrDb: feedback.snrDb,
+    measuredAtMs: Number(feedback.measuredTimeUnixNano / 1_000_000n),
+  };
+}
+
+function modelInfos(models: ServedModels<EncodeJob, Float32Array>) {
+  return models.all().map(({ manifest }) =>
+    create(ModelInfoSchema, {
+      version: manifest.version,
+      width: manifest.network.width,
+      height: manifest.network.height,
+      classNames: manifest.classNames,
+      channelUses: manifest.channelUses,
+      default: manifest.version === models.defaultVersion,
+    }),
+  );
+}

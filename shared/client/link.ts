@@ -1,0 +1,269 @@
+import { create } from '@bufbuild/protobuf';
+import type { RatePolicy } from '../codec/rate-control.js';
+import {
+  type ChannelStateFeedback,
+  FrameHeaderSchema,
+  type FrameResult,
+  type ImageFrame,
+  ImageFrameSchema,
+} from '../gen/semlink/v1/frame_pb.js';
+import {
+  type ModelInfo,
+  type TransmitRequest,
+  TransmitRequestSchema,
+  type TransmitResponse,
+  TransmitterEncoderService,
+} from '../gen/semlink/v1/transmitter_encoder_pb.js';
+import { createRpcClient, type RpcClient } from '../rpc/client.js';
+import { checkLinkId } from '../rpc/frame-header.js';
+import { FrameStreamClient } from '../rpc/frame-stream-client.js';
+import { ATTRIBUTES, type FrameRoot, FrameTracer, nowUnixNano } from '../telemetry/index.js';
+import { policyMessage } from './policy.js';
+
+/** An image to send. */
+export interface LinkImage {
+  /** width * height * 3 bytes, rows of R, G, B, 0 to 255. */
+  rgb: Uint8Array;
+  /** Pixels; must be the model's input size (`listModels`). */
+  width: number;
+  height: number;
+  /** The right class where it is known, for measurement. */
+  label?: number | undefined;
+}
+
+/** The answer for one image: exactly one for every image sent, a classification or an error. */
+export interface LinkAnswer<C> {
+  /** What was given along with the image. */
+  context: C;
+  /** `result.outcome.case` is 'classification' or 'error'; see proto/semlink/v1/frame.proto for the rest. */
+  result: FrameResult;
+  /** From the call of `send` to the answer, seconds. */
+  latencySeconds: number;
+}
+
+export interface LinkOptions {
+  /** `host:port` of a transmitter-encoder. */
+  address: string;
+  /** Name of the radio link; 1 to 64 characters of [A-Za-z0-9._:-]. */
+  linkId: string;
+  /** How the number of channel uses is chosen; default: the transmitter's own policy. */
+  policy?: RatePolicy | undefined;
+  /** Published model; default: the transmitter's own. */
+  modelVersion?: string | undefined;
+  /** Images sent and not yet answered at most; `send` waits beyond. Default 256. */
+  maxInFlight?: number;
+  /** An image without an answer for so long is answered DEADLINE_EXCEEDED, ms. Default 30,000. */
+  timeoutMs?: number;
+  /** How long images wait for a transmitter that is down before they are answered UNAVAILABLE, ms. Default 2,000. */
+  reconnectWaitMs?: number;
+  /** Share of images traced, 0 to 1. Default 0. */
+  traceSampleRatio?: number;
+  onFeedback?: (feedback: ChannelStateFeedback[]) => void;
+  /** Connected, draining, down, with a sentence. */
+  onState?: (state: 'open' | 'draining' | 'down', detail: string) => void;
+}
+
+interface Sent<C> {
+  context: C;
+  startUnixNano: bigint;
+  root: FrameRoot | undefined;
+  label: number | undefined;
+  answered: (answer: LinkAnswer<C>) => void;
+}
+
+/**
+ * A semantic link as a program uses it: images in, answers out, over one stream that reconnects by itself.
+ *
+ * ```ts
+ * const link = new SemanticLink({ address: '127.0.0.1:50051', linkId: 'uav-7' });
+ * const { result } = await link.classify({ rgb, width: 32, height: 32 });
+ * await link.close();
+ * ```
+ */
+export class SemanticLink {
+  readonly #options: LinkOptions;
+  readonly #client: RpcClient<typeof TransmitterEncoderService.method>;
+  readonly #stream: FrameStreamClient<ImageFrame, TransmitRequest, TransmitResponse, Sent<unknown>>;
+  readonly #tracer: FrameTracer;
+  readonly #maxInFlight: number;
+  readonly #waiting: (() => void)[] = [];
+  #policy: RatePolicy | undefined;
+  #sequence = 0n;
+  #inFlight = 0;
+
+  /** @throws SemlinkError INVALID_ARGUMENT for a bad link id; connects with the first image */
+  constructor(options: LinkOptions) {
+    checkLinkId(options.linkId);
+    const { address, linkId } = options;
+    this.#options = options;
+    this.#policy = options.policy;
+    this.#maxInFlight = options.maxInFlight ?? 256;
+    this.#tracer = new FrameTracer('client', options.traceSampleRatio ?? 0);
+    const client = createRpcClient(TransmitterEncoderService, { address });
+    this.#client = client;
+    this.#stream = new FrameStreamClient({
+      peer: { role: 'transmitter-encoder', address },
+      origin: 'client',
+      open: () => client.transmit(),
+      isConnected: () => client.isConnected(),
+      toRequest: (frames) => create(TransmitRequestSchema, { frames }),
+      bytesOf: (frame) => frame.rgb.length,
+      // A new stream may be to another replica, which does not know the link's policy yet.
+      greeting: () => (this.#policy ? this.#policyRequest(linkId, this.#policy) : undefined),
+      onResult: (result, sent) => this.#answered(result, sent),
+      // The window is counted in images here; its bytes only have to be out of the way.
+      windowBytes: Number.MAX_SAFE_INTEGER,
+      ...(options.onFeedback && { onFeedback: options.onFeedback }),
+      ...(options.onState && { onState: options.onState }),
+      ...(options.timeoutMs !== undefined && { frameTimeoutMs: options.timeoutMs }),
+      ...(options.reconnectWaitMs !== undefined && { reconnectWaitMs: options.reconnectWaitMs }),
+    });
+  }
+
+  /** Images sent and not yet answered. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** The models the transmitter has. */
+  async listModels(timeoutMs = 5_000): Promise<ModelInfo[]> {
+    return (await this.#client.listModels({}, { deadlineMs: timeoutMs })).models;
+  }
+
+  /** Changes the policy for the images that are sent from now on. */
+  setPolicy(policy: RatePolicy): void {
+    this.#policy = policy;
+    this.#stream.sendControl(this.#policyRequest(this.#options.linkId, policy));
+  }
+
+  /** Sends one image and waits for its answer. */
+  async classify(image: LinkImage): Promise<LinkAnswer<undefined>> {
+    if (this.#inFlight >= this.#maxInFlight) await this.#room();
+    return new Promise((resolve) => this.#send(image, undefined, resolve));
+  }
+
+  /**
+   * Sends images as fast as the link takes them and gives their answers as they come (not necessarily in order). Reads
+   * no further from `images` while `maxInFlight` are under way or answers are not taken. When the caller stops early,
+   * images under way are still answered, but nobody sees it.
+   */
+  async *transmit<C>(images: AsyncIterable<{ image: LinkImage; context: C }>): AsyncGenerator<LinkAnswer<C>> {
+    const answers: LinkAnswer<C>[] = [];
+    let wake = () => {};
+    let sending = true;
+    let stopped = false;
+    let failure: unknown;
+    let open = 0;
+    const changed = () => new Promise<void>((resolve) => (wake = resolve));
+    const feed = async () => {
+      for await (const { image, context } of images) {
+        while (!stopped && open >= this.#maxInFlight) await this.#roomIn(() => open < this.#maxInFlight || stopped);
+        if (stopped) return;
+        open++;
+        this.#send(image, context, (answer) => {
+          answers.push(answer);
+          wake();
+        });
+      }
+    };
+    const feeding = feed()
+      .catch((error: unknown) => {
+        failure = error;
+      })
+      .finally(() => {
+        sending = false;
+        wake();
+      });
+    try {
+      while (sending || open > 0) {
+        const answer = answers.shift();
+        if (!answer) {
+          await changed();
+          continue;
+        }
+        open--;
+        this.#signalRoom();
+        yield answer;
+      }
+      if (failure) throw failure;
+    } finally {
+      stopped = true;
+      this.#signalRoom();
+      await feeding;
+    }
+  }
+
+  /** Takes no more images; resolves when every one has been answered and the connection is closed. */
+  async close(): Promise<void> {
+    await this.#stream.close();
+    this.#client.close();
+  }
+
+  #send<C>(image: LinkImage, context: C, answered: (answer: LinkAnswer<C>) => void): void {
+    const { linkId, modelVersion } = this.#options;
+    const sequence = this.#sequence++;
+    const startUnixNano = nowUnixNano();
+    const root = this.#tracer.startRoot({ linkId, sequence, startUnixNano });
+    const frame = create(ImageFrameSchema, {
+      header: create(FrameHeaderSchema, {
+        linkId,
+        sequence,
+        captureTimeUnixNano: startUnixNano,
+        traceparent: root?.traceparent ?? '',
+        modelVersion: modelVersion ?? '',
+        ...(image.label !== undefined && { trueLabel: image.label }),
+      }),
+      width: image.width,
+      height: image.height,
+      rgb: image.rgb,
+    });
+    this.#inFlight++;
+    const sent: Sent<C> = { context, startUnixNano, root, label: image.label, answered };
+    this.#stream.trySend(frame, sent as Sent<unknown>);
+  }
+
+  #answered(result: FrameResult, { context, startUnixNano, root, label, answered }: Sent<unknown>): void {
+    const endUnixNano = nowUnixNano();
+    this.#inFlight--;
+    this.#signalRoom();
+    if (root) endRoot(root, result, label, endUnixNano);
+    answered({ context, result, latencySeconds: Number(endUnixNano - startUnixNano) / 1e9 });
+  }
+
+  #room(): Promise<void> {
+    return this.#roomIn(() => this.#inFlight < this.#maxInFlight);
+  }
+
+  async #roomIn(free: () => boolean): Promise<void> {
+    while (!free()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #signalRoom(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  #policyRequest(linkId: string, policy: RatePolicy): TransmitRequest {
+    return create(TransmitRequestSchema, { policies: [policyMessage(linkId, policy)] });
+  }
+}
+
+function endRoot(
+  root: FrameRoot,
+  { outcome, channelUses }: FrameResult,
+  label: number | undefined,
+  endUnixNano: bigint,
+) {
+  if (outcome.case !== 'classification') {
+    const { message, code } = outcome.value ?? { message: 'no outcome', code: 2 };
+    root.end({ endUnixNano, error: message, attributes: { [ATTRIBUTES.errorCode]: code } });
+    return;
+  }
+  root.end({
+    endUnixNano,
+    attributes: {
+      [ATTRIBUTES.label]: outcome.value.label,
+      [ATTRIBUTES.channelUses]: channelUses,
+      ...(label !== undefined && { [ATTRIBUTES.correct]: label === outcome.value.label }),
+    },
+  });
+}

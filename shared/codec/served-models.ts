@@ -1,0 +1,151 @@
+import { notFound } from '../rpc/errors.js';
+import { Batcher, type ClosedBy } from '../tensor/batcher.js';
+import type { Engine, EngineModel } from '../tensor/engine.js';
+import type { Manifest } from './manifest.js';
+import { graphFolder, graphPorts, openModels, type PublishedModel, type Role } from './model-folder.js';
+
+/** Time a frame spent in a service's engine, nanoseconds. */
+export interface EngineTimings {
+  queueNanos: number;
+  computeNanos: number;
+  /** Frames of its batch. */
+  batchSize: number;
+}
+
+/** One model as a service runs it: frames in one by one, computed in batches. */
+export class ServedModel<T, R> {
+  readonly manifest: Manifest;
+  readonly #batcher: Batcher<{ job: T; at: number }, { result: R; timings: EngineTimings }>;
+
+  constructor(manifest: Manifest, model: EngineModel, codec: BatchCodec<T, R>, options: ServingOptions) {
+    this.manifest = manifest;
+    this.#batcher = new Batcher({
+      maxBatch: options.maxBatch,
+      maxBytes: options.maxQueueBytes,
+      bytesOf: ({ job }) => codec.bytesOf(job),
+      run: async (items, closedBy) => {
+        const start = performance.now();
+        options.onBatch(items.length, closedBy);
+        const inputs = codec.gather(
+          items.map((item) => item.job),
+          manifest,
+        );
+        const { output } = await model.run(items.length, inputs);
+        const computeNanos = Math.round((performance.now() - start) * 1e6);
+        const width = output.length / items.length;
+        return items.map(({ job, at }, i) => ({
+          result: codec.result(output.subarray(i * width, (i + 1) * width), job),
+          timings: { queueNanos: Math.round((start - at) * 1e6), computeNanos, batchSize: items.length },
+        }));
+      },
+    });
+  }
+
+  /** Bytes that wait or are being computed. */
+  get queueBytes(): number {
+    return this.#batcher.bytes;
+  }
+
+  /**
+   * @param done called once, with the result or the error of the batch
+   * @throws SemlinkError RESOURCE_EXHAUSTED when too much waits
+   */
+  submit(
+    job: T,
+    done: (result: { result: R; timings: EngineTimings } | undefined, error: Error | undefined) => void,
+  ): void {
+    this.#batcher.submit({ job, at: performance.now() }, done);
+  }
+}
+
+/** How jobs become a batch's arrays and back. */
+export interface BatchCodec<T, R> {
+  role: Role;
+  bytesOf(job: T): number;
+  /** Arrays in the order of the role's ports (model-folder.ts), freshly made: they are handed over. */
+  gather(jobs: T[], manifest: Manifest): (Float32Array | Uint8Array)[];
+  /** One job's result from its part of the output, which it may keep. */
+  result(output: Float32Array, job: T): R;
+  /** A job to warm the model up with. */
+  example(manifest: Manifest): T;
+}
+
+export interface ServingOptions {
+  /** Frames of one session call at most. */
+  maxBatch: number;
+  /** Bytes waiting for one model at most; a frame beyond is answered RESOURCE_EXHAUSTED. */
+  maxQueueBytes: number;
+  onBatch(frames: number, closedBy: ClosedBy): void;
+}
+
+/** All published models of a folder, loaded for one role. */
+export class ServedModels<T, R> {
+  readonly #models: ReadonlyMap<string, ServedModel<T, R>>;
+  readonly defaultVersion: string;
+
+  private constructor(models: ReadonlyMap<string, ServedModel<T, R>>, defaultVersion: string) {
+    this.#models = models;
+    this.defaultVersion = defaultVersion;
+  }
+
+  /**
+   * Loads every model and runs each once at batch sizes 1 and `maxBatch`, so that the first frames are not slow.
+   *
+   * @param defaultVersion model of frames that name none; '' takes the last by name
+   * @throws Error when a model is damaged or the default is not among them
+   */
+  static async load<T, R>(
+    engine: Engine,
+    folder: string,
+    defaultVersion: string,
+    codec: BatchCodec<T, R>,
+    options: ServingOptions,
+  ): Promise<ServedModels<T, R>> {
+    const published = await openModels(folder);
+    const chosen = defaultVersion || [...published.keys()].at(-1)!;
+    if (!published.has(chosen)) {
+      throw new Error(`no model "${chosen}" in ${folder}; there are ${[...published.keys()].join(', ')}`);
+    }
+    const models = new Map<string, ServedModel<T, R>>();
+    for (const model of published.values()) {
+      models.set(model.manifest.version, await loadOne(engine, model, codec, options));
+    }
+    return new ServedModels(models, chosen);
+  }
+
+  all(): ServedModel<T, R>[] {
+    return [...this.#models.values()];
+  }
+
+  /** Bytes that wait or are being computed, over all models. */
+  get queueBytes(): number {
+    return this.all().reduce((sum, model) => sum + model.queueBytes, 0);
+  }
+
+  /**
+   * @param version '' is the default
+   * @throws SemlinkError NOT_FOUND naming the versions there are
+   */
+  get(version: string): ServedModel<T, R> {
+    const model = this.#models.get(version || this.defaultVersion);
+    if (model) return model;
+    throw notFound('model_version', version, `this service has ${[...this.#models.keys()].join(', ')}`);
+  }
+}
+
+async function loadOne<T, R>(
+  engine: Engine,
+  { folder, manifest }: PublishedModel,
+  codec: BatchCodec<T, R>,
+  options: ServingOptions,
+): Promise<ServedModel<T, R>> {
+  const loaded = await engine.load(
+    graphFolder({ folder, manifest }, codec.role),
+    graphPorts(manifest.network, codec.role),
+  );
+  for (const batch of new Set([1, options.maxBatch])) {
+    const jobs = Array.from({ length: batch }, () => codec.example(manifest));
+    await loaded.run(batch, codec.gather(jobs, manifest));
+  }
+  return new ServedModel(manifest, loaded, codec, options);
+}

@@ -1,0 +1,88 @@
+import { formatHostPort } from '../config/index.js';
+import { type ServiceName, startTelemetry, type Telemetry, type TelemetryConfig } from '../telemetry/index.js';
+import type { ServiceImplementation } from './adapter.js';
+import { DrainList } from './drain-list.js';
+import { type ServerHandle, startServer } from './server.js';
+import { type ServerConfig, serverOptions } from './server-config.js';
+
+/** A service that takes frames. */
+export interface RunningService {
+  readonly role: ServiceName;
+  /** `host:port` of gRPC. */
+  readonly address: string;
+  /** `host:port` of /metrics, /healthz and /readyz; undefined when off. */
+  readonly metricsAddress: string | undefined;
+  readonly telemetry: Telemetry;
+  /** Stops it: NOT_SERVING, streams finish, then all is let go. Resolves whether everything had ended in time. */
+  drain(): Promise<boolean>;
+}
+
+/** What a service brings along besides its configuration. */
+export interface ServiceParts {
+  services: ServiceImplementation[];
+  /** Why the service cannot take frames at the moment; undefined: it can. */
+  notReady?: () => string | undefined;
+  /** Lets go of what was opened; after the last stream has ended. */
+  stop?: () => Promise<void>;
+}
+
+/**
+ * Starts telemetry, then the service's own parts (a slow step such as loading models belongs there), then gRPC, which
+ * is therefore SERVING only when frames can be taken.
+ *
+ * @param options.processMetrics false for the second and later services of one process
+ * @throws Error with a sentence when an address cannot be listened on or a part fails; nothing stays open then
+ */
+export async function startService(options: {
+  role: ServiceName;
+  config: ServerConfig & TelemetryConfig;
+  processMetrics?: boolean | undefined;
+  parts: (context: { telemetry: Telemetry; drains: DrainList }) => Promise<ServiceParts>;
+}): Promise<RunningService> {
+  const { role, config } = options;
+  const telemetry = await startTelemetry({
+    service: role,
+    config,
+    processMetrics: options.processMetrics ?? true,
+  });
+  const drains = new DrainList();
+  let parts: ServiceParts | undefined;
+  let server: ServerHandle;
+  try {
+    parts = await options.parts({ telemetry, drains });
+    server = await startServer({
+      role,
+      ...serverOptions(config),
+      services: parts.services,
+      drains,
+      onInternalError: (method, error) => telemetry.logger.error({ error: error.cause ?? error }, `${method} failed`),
+    });
+  } catch (error) {
+    await parts?.stop?.();
+    await telemetry.stop(0);
+    throw error;
+  }
+  let draining = false;
+  const { notReady } = parts;
+  telemetry.setReadiness(() => {
+    const reason = draining ? 'draining' : notReady?.();
+    return reason === undefined ? { ready: true } : { ready: false, reason };
+  });
+  telemetry.logger.info({ address: server.address }, `${role} is serving`);
+  return {
+    role,
+    address: server.address,
+    metricsAddress: telemetry.server && formatHostPort(telemetry.server),
+    telemetry,
+    async drain() {
+      draining = true;
+      const clean = await server.drain();
+      await parts.stop?.();
+      await telemetry.stop(TELEMETRY_LIMIT_MS);
+      return clean;
+    },
+  };
+}
+
+/** How long the last spans of a drain may take, ms. */
+const TELEMETRY_LIMIT_MS = 2_000;
