@@ -142,8 +142,8 @@ describe('a service', () => {
 
   test('counts batches, decisions, streams and queues', async () => {
     const metrics = new ServiceMetrics('transmitter-encoder', { processMetrics: false });
-    metrics.observeBatch(16, 'count');
-    metrics.observeBatch(3, 'time');
+    metrics.observeBatch(16, 'full');
+    metrics.observeBatch(3, 'idle');
     metrics.observeRateDecision('a', 8, 'target', 0.02);
     metrics.observeRateDecision('a', 64, 'no-feedback');
     metrics.addReceivedBytes(3072);
@@ -155,7 +155,7 @@ describe('a service', () => {
     metrics.streamOpened('served');
     const before = await scraped(metrics);
     expect(before.value('semlink_batch_size_sum')).toBe(19);
-    expect(before.value('semlink_batches_total', { closed_by: 'time' })).toBe(1);
+    expect(before.value('semlink_batches_total', { closed_by: 'idle' })).toBe(1);
     expect(before.value('semlink_rate_decisions_total', { link: 'a', k: '8', reason: 'target' })).toBe(1);
     expect(before.value('semlink_feedback_age_seconds_count')).toBe(1);
     expect(before.value('semlink_received_bytes_total')).toBe(3072);
@@ -177,7 +177,7 @@ describe('a service', () => {
 
   test('refuses a metric that is another service’s', () => {
     const metrics = new ServiceMetrics('channel-emulator', { processMetrics: false });
-    expect(() => metrics.observeBatch(1, 'count')).toThrow('semlink_batches_total is not a metric of channel-emulator');
+    expect(() => metrics.observeBatch(1, 'full')).toThrow('semlink_batches_total is not a metric of channel-emulator');
   });
 
   test('shares nothing with another in the same process', async () => {
