@@ -68,7 +68,7 @@ export class Progress {
     const now = Date.now();
     const line = `  ${this.#title}${this.#detail ? `: ${this.#detail}` : ''} (${Math.round((now - this.#startedAt) / 1000)} s)`;
     if (this.#stream.isTTY) {
-      this.#stream.write(`\r\u001b[2K${line.slice(0, (this.#stream.columns ?? 80) - 1)}`);
+      this.#stream.write(`\r\u001b[2K${line.slice(0, (this.#stream.columns || 80) - 1)}`);
       this.#drawn = true;
       return;
     }
