@@ -20,7 +20,7 @@ export const WHEELS = {
     project: 'tensorflow',
     sha256: 'c9f87e5d2a680a4595f5dc30daf6bbaec9d4129b46d7ef1b2af63c46ac7d2828',
     bytes: 615e6,
-    unpacked: 1600e6,
+    unpacked: 1250e6,
   },
 };
 

@@ -12,9 +12,16 @@ const EXTRACT = fileURLToPath(new URL('extract_wheel.py', import.meta.url));
  * Downloads one wheel for Linux x86-64 into `folder` and resolves to its path. pip verifies the hash that the index
  * states and, where `sha256` is given, that it is this one.
  *
- * @param {{pin: string, sha256?: string, bytes?: number, folder: string, progress: import('./progress.mjs').Progress}} wheel
+ * @param {{pin: string, what?: string, sha256?: string, bytes?: number, folder: string, progress: import('./progress.mjs').Progress}} wheel
  */
-export async function downloadWheel({ pin, sha256, bytes, folder, progress }) {
+export async function downloadWheel({
+  pin,
+  what = `fetching ${pin.replace('==', ' ')}`,
+  sha256,
+  bytes,
+  folder,
+  progress,
+}) {
   const requirements = join(folder, 'requirements.txt');
   writeFileSync(requirements, sha256 ? `${pin} --hash=sha256:${sha256}\n` : `${pin}\n`);
   const args = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--no-cache-dir', '--disable-pip-version-check'];
@@ -22,7 +29,6 @@ export async function downloadWheel({ pin, sha256, bytes, folder, progress }) {
   args.push(...PLATFORMS.flatMap((name) => ['--platform', name]), '--dest', folder, '--requirement', requirements);
   // pip unpacks in TMPDIR first: keep that on the cache's disk, which was checked for room, and inside what is cleaned up.
   const env = { ...process.env, TMPDIR: folder };
-  const what = `fetching ${pin.replace('==', ' ')}`;
   await watchingFolder(progress, { what, folder, bytes }, () => runProgram('python3', args, { env }));
   const name = readdirSync(folder).find((entry) => entry.endsWith('.whl'));
   if (!name) throw new Error(`pip left no wheel for ${pin}`);

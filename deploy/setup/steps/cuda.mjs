@@ -25,10 +25,11 @@ export const cuda = {
     await requirePip();
     const missing = CUDA_WHEELS.filter((wheel) => !isThere(cache, wheel));
     requireSpace(cache, (CUDA_BYTES * missing.length) / CUDA_WHEELS.length, 'CUDA');
-    for (const { pin, folder } of missing) {
+    for (const [number, { pin, folder }] of missing.entries()) {
       const work = unfinishedFolder(cache);
       try {
-        const wheel = await downloadWheel({ pin, folder: work, progress });
+        const what = `${number + 1} of ${missing.length}, fetching ${pin.replace('==', ' ')}`;
+        const wheel = await downloadWheel({ pin, what, folder: work, progress });
         await unpackWheel({ wheel, folder: work, pattern: WANTED, progress });
         const staged = join(work, 'nvidia', folder);
         const assembler = join(staged, 'bin', 'ptxas');
