@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { channelModelNames, greatestSnrDb, leastSnrDb } from '../../shared/channel/channel-config.js';
+import { addressOption, type ConfigOf, defineConfig, group, option } from '../../shared/config/index.js';
+import { serverFields } from '../../shared/rpc/server-config.js';
+import { telemetryFields } from '../../shared/telemetry/index.js';
+
+/** Every option of the channel-emulator. */
+export const channelEmulatorConfig = defineConfig({
+  name: 'channel-emulator',
+  description:
+    'Does to symbols what a radio channel does: fading and noise, the same for the same seed on every machine.',
+  fields: {
+    ...serverFields('127.0.0.1:50052'),
+    ...telemetryFields('127.0.0.1:9465'),
+    receiver: addressOption('127.0.0.1:50053', 'Address of the receiver-decoder, where received symbols go.'),
+    frameTimeoutMs: option(z.int().min(1).max(3_600_000).default(30_000), {
+      description: 'A frame without an answer for so long is answered DEADLINE_EXCEEDED.',
+      unit: 'ms',
+    }),
+    reconnectWaitMs: option(z.int().min(0).max(600_000).default(2_000), {
+      description: 'How long frames wait for a receiver-decoder that is down before they are answered UNAVAILABLE.',
+      unit: 'ms',
+    }),
+    seed: option(z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(1), {
+      description: 'With the link id and the position it fixes all fading and noise of a link.',
+    }),
+    channel: group({
+      model: option(z.enum(channelModelNames).default('awgn'), {
+        description: 'Channel of every link that is given none of its own.',
+      }),
+      snrDb: option(z.number().min(leastSnrDb).max(greatestSnrDb).default(10), {
+        description: 'Average Es/N0.',
+        unit: 'dB',
+      }),
+      coherenceSymbols: option(
+        z
+          .int()
+          .min(0)
+          .max(2 ** 31)
+          .default(0),
+        { description: 'rayleigh-block: symbols that share one gain; 0: one gain per frame.', unit: 'symbols' },
+      ),
+    }),
+    maxLinks: option(z.int().min(1).max(10_000_000).default(100_000), {
+      description:
+        'Links whose position is remembered, and links that can have a channel of their own. A link unused for longest is forgotten first and starts at position 0 when it comes again.',
+      unit: 'links',
+    }),
+  },
+});
+
+export type ChannelEmulatorConfig = ConfigOf<typeof channelEmulatorConfig>;
