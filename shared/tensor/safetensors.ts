@@ -1,11 +1,14 @@
+import { z } from 'zod';
 import type { WeightTensor } from '../codec/weights.js';
 
+const size = z.int().min(0);
+
 /** One entry of a safetensors header. */
-interface HeaderEntry {
-  dtype: 'F32';
-  shape: number[];
-  data_offsets: [number, number];
-}
+const headerEntry = z.object({ dtype: z.string(), shape: z.array(size), data_offsets: z.tuple([size, size]) });
+type HeaderEntry = z.infer<typeof headerEntry>;
+
+const headerSchema = z.record(z.string(), z.unknown());
+const metadataSchema = z.record(z.string(), z.string());
 
 /**
  * Writes float32 arrays in the safetensors format: u64 length of a JSON header, the header, the little-endian data.
@@ -43,15 +46,16 @@ export function readSafetensors(file: Uint8Array): {
   if (8 + headerLength > bytes.length) {
     throw new Error(`safetensors: header of ${headerLength} bytes in a file of ${bytes.length}: the file is cut short`);
   }
-  let header: Record<string, HeaderEntry | Record<string, string>>;
-  try {
-    header = JSON.parse(bytes.toString('utf8', 8, 8 + headerLength)) as typeof header;
-  } catch (cause) {
-    throw new Error('safetensors: the header is not JSON', { cause });
-  }
+  const { __metadata__ = {}, ...entries } = readHeader(bytes.toString('utf8', 8, 8 + headerLength));
+  const metadata = metadataSchema.safeParse(__metadata__);
+  if (!metadata.success) throw new Error('safetensors: the header\'s "__metadata__" is not an object of texts');
   const tensors = new Map<string, WeightTensor>();
-  const { __metadata__: metadata = {}, ...entries } = header;
-  for (const [name, entry] of Object.entries(entries) as [string, HeaderEntry][]) {
+  for (const [name, value] of Object.entries(entries)) {
+    const parsed = headerEntry.safeParse(value);
+    if (!parsed.success) {
+      throw new Error(`safetensors: the header has no whole type, shape and offsets of "${name}": the file is damaged`);
+    }
+    const entry = parsed.data;
     if (entry.dtype !== 'F32') throw new Error(`safetensors: "${name}" has type ${entry.dtype}, only F32 is read here`);
     const [from, to] = entry.data_offsets;
     const size = entry.shape.reduce((a, b) => a * b, 1);
@@ -65,5 +69,17 @@ export function readSafetensors(file: Uint8Array): {
     Buffer.from(data.buffer).set(bytes.subarray(start, start + 4 * size));
     tensors.set(name, { shape: entry.shape, data });
   }
-  return { tensors, metadata: metadata as Record<string, string> };
+  return { tensors, metadata: metadata.data };
+}
+
+function readHeader(text: string): Record<string, unknown> {
+  let header: unknown;
+  try {
+    header = JSON.parse(text);
+  } catch (cause) {
+    throw new Error('safetensors: the header is not JSON', { cause });
+  }
+  const parsed = headerSchema.safeParse(header);
+  if (!parsed.success) throw new Error('safetensors: the header is not a JSON object');
+  return parsed.data;
 }
