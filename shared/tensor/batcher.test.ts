@@ -1,0 +1,203 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Code, type SemlinkError } from '../rpc/errors.js';
+import { Batcher, type ClosedBy } from './batcher.js';
+
+interface Item {
+  id: number;
+  bytes: number;
+}
+
+/** A batch that has been started and waits for the test to end it. */
+interface Running {
+  items: Item[];
+  closedBy: ClosedBy;
+  end(failure?: Error): void;
+}
+
+/** A batcher whose engine is the test, and all that it did. */
+function rig(limits: { maxBatch: number; maxBytes: number }) {
+  const running: Running[] = [];
+  const batches: Running[] = [];
+  const answers = new Map<number, (string | Error)[]>();
+  const batcher = new Batcher<Item, string>({
+    ...limits,
+    bytesOf: (item) => item.bytes,
+    run: (items, closedBy) =>
+      new Promise((resolve, reject) => {
+        const batch: Running = {
+          items,
+          closedBy,
+          end: (failure) => {
+            running.splice(running.indexOf(batch), 1);
+            if (failure) reject(failure);
+            else resolve(items.map(({ id }) => `result ${id}`));
+          },
+        };
+        running.push(batch);
+        batches.push(batch);
+      }),
+  });
+  const submit = (item: Item) =>
+    batcher.submit(item, (result, error) => {
+      answers.set(item.id, [...(answers.get(item.id) ?? []), (error ?? result)!]);
+    });
+  return { batcher, running, batches, answers, submit };
+}
+
+type Action = { kind: 'submit'; bytes: number } | { kind: 'end' } | { kind: 'fail' } | { kind: 'turn' };
+const action: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant('submit' as const), bytes: fc.integer({ min: 0, max: 40 }) }) },
+  { weight: 2, arbitrary: fc.constant({ kind: 'end' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'fail' as const }) },
+  { weight: 2, arbitrary: fc.constant({ kind: 'turn' as const }) },
+);
+
+describe('Batcher', () => {
+  it('answers every item taken exactly once, first in first out, within its bounds, whatever happens', async () => {
+    const limits = fc.record({ maxBatch: fc.integer({ min: 1, max: 4 }), maxBytes: fc.integer({ min: 1, max: 100 }) });
+    await fc.assert(
+      fc.asyncProperty(limits, fc.array(action, { maxLength: 40 }), async ({ maxBatch, maxBytes }, actions) => {
+        const { batcher, running, batches, answers, submit } = rig({ maxBatch, maxBytes });
+        const taken: Item[] = [];
+        const expected = new Map<number, string | Error>();
+        const waitingBytes = () =>
+          taken.filter(({ id }) => !expected.has(id)).reduce((sum, { bytes }) => sum + bytes, 0);
+        const end = async (failure?: Error) => {
+          const batch = running[0];
+          if (!batch) return;
+          for (const { id } of batch.items) expected.set(id, failure ?? `result ${id}`);
+          batch.end(failure);
+          await turn();
+        };
+        let id = 0;
+        for (const next of actions) {
+          if (next.kind === 'submit') {
+            const item = { id: id++, bytes: next.bytes };
+            const before = waitingBytes();
+            if (before > 0 && before + item.bytes > maxBytes) {
+              expect(() => submit(item)).toThrow(/engine queue/);
+            } else {
+              submit(item);
+              taken.push(item);
+            }
+          } else if (next.kind === 'turn') await turn();
+          else await end(next.kind === 'fail' ? new Error(`failure ${id}`) : undefined);
+          expect(running.length).toBeLessThanOrEqual(1);
+          expect(batcher.bytes).toBe(waitingBytes());
+        }
+        await turn();
+        while (running.length > 0) await end();
+        expect(batches.flatMap(({ items }) => items)).toEqual(taken);
+        for (const { items, closedBy } of batches) {
+          expect(items.length).toBeLessThanOrEqual(maxBatch);
+          expect(items.length).toBeGreaterThan(0);
+          if (closedBy === 'full') expect(items.length).toBe(maxBatch);
+        }
+        expect(answers).toEqual(new Map([...expected].map(([key, answer]) => [key, [answer]])));
+        expect(batcher.bytes).toBe(0);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('runs an item alone at the next turn of the event loop, and those of the same turn with it', async () => {
+    const { batches, running, submit } = rig({ maxBatch: 8, maxBytes: 100 });
+    submit({ id: 0, bytes: 1 });
+    expect(batches).toHaveLength(0);
+    await turn();
+    expect(batches.map(({ items }) => items.length)).toEqual([1]);
+    running[0]!.end();
+    await turn();
+    for (const id of [1, 2, 3]) submit({ id, bytes: 1 });
+    await turn();
+    expect(batches.at(-1)!.items.map(({ id }) => id)).toEqual([1, 2, 3]);
+    expect(batches.at(-1)!.closedBy).toBe('idle');
+  });
+
+  it('gathers while a batch runs, and starts the next before the answers of the last are dealt with', async () => {
+    const order: string[] = [];
+    let release = () => {};
+    const batcher = new Batcher<number, number>({
+      maxBatch: 3,
+      maxBytes: 100,
+      bytesOf: () => 1,
+      run: async (items, closedBy) => {
+        order.push(`run ${items.join()} ${closedBy}`);
+        if (items[0] === 0) await new Promise<void>((resolve) => (release = resolve));
+        return items;
+      },
+    });
+    const done = (n: number | undefined) => order.push(`done ${n}`);
+    batcher.submit(0, done);
+    await turn();
+    for (const n of [1, 2, 3, 4]) batcher.submit(n, done);
+    release();
+    await turn();
+    expect(order).toEqual([
+      'run 0 idle',
+      'run 1,2,3 full',
+      'done 0',
+      'run 4 idle',
+      'done 1',
+      'done 2',
+      'done 3',
+      'done 4',
+    ]);
+  });
+
+  it('is full by a clear error with its numbers, and takes items again when there is room', async () => {
+    const { batcher, running, answers, submit } = rig({ maxBatch: 1, maxBytes: 10 });
+    submit({ id: 0, bytes: 6 });
+    submit({ id: 1, bytes: 4 });
+    let error: SemlinkError | undefined;
+    try {
+      submit({ id: 2, bytes: 1 });
+    } catch (thrown) {
+      error = thrown as SemlinkError;
+    }
+    expect(error?.code).toBe(Code.RESOURCE_EXHAUSTED);
+    expect(error?.message).toMatch(/10 of 10 bytes full.*again/);
+    await turn();
+    running[0]!.end();
+    await turn();
+    expect(batcher.bytes).toBe(4);
+    submit({ id: 2, bytes: 6 });
+    while (running.length > 0) {
+      running[0]!.end();
+      await turn();
+    }
+    expect([...answers.keys()]).toEqual([0, 1, 2]);
+  });
+
+  it('takes an item larger than the whole bound when nothing else waits, or it could never be sent', async () => {
+    const { answers, running, submit } = rig({ maxBatch: 4, maxBytes: 10 });
+    submit({ id: 0, bytes: 1000 });
+    expect(() => submit({ id: 1, bytes: 1 })).toThrow(/full/);
+    await turn();
+    running[0]!.end();
+    await turn();
+    expect(answers.get(0)).toEqual(['result 0']);
+  });
+
+  it('gives the error of a batch to exactly its items, also when run throws at once', async () => {
+    const failure = new Error('the engine is gone');
+    const got: (Error | number | undefined)[] = [];
+    let calls = 0;
+    const batcher = new Batcher<number, number>({
+      maxBatch: 2,
+      maxBytes: 100,
+      bytesOf: () => 1,
+      run: (items) => {
+        if (calls++ === 0) throw failure;
+        return Promise.resolve(items);
+      },
+    });
+    for (const n of [0, 1, 2]) batcher.submit(n, (result, error) => got.push(error ?? result));
+    await turn();
+    await turn();
+    expect(got).toEqual([failure, failure, 2]);
+    expect(batcher.bytes).toBe(0);
+  });
+});
