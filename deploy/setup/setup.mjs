@@ -102,6 +102,7 @@ for (const [signal, number] of [
 ]) {
   process.on(signal, () => {
     leave();
+    progress.say('Interrupted; `npm run setup` goes on from here.');
     process.exit(128 + number);
   });
 }

@@ -22,6 +22,8 @@ export interface Ended {
 /** A set-up under way. */
 export interface Running {
   readonly pid: number;
+  /** Standard error so far. */
+  said(): string;
   kill(signal: NodeJS.Signals): void;
   readonly ended: Promise<Ended>;
 }
@@ -109,7 +111,7 @@ export class Checkout {
       // Not `close`: what the set-up started may outlive it, and holds no pipe of ours, but others might.
       child.on('exit', (code) => setImmediate(() => resolve({ code, stdout, stderr })));
     });
-    const running: Running = { pid: child.pid ?? -1, kill: (signal) => child.kill(signal), ended };
+    const running: Running = { pid: child.pid ?? -1, said: () => stderr, kill: (signal) => child.kill(signal), ended };
     this.#running.add(running);
     ended.finally(() => this.#running.delete(running)).catch(() => {});
     return running;

@@ -161,19 +161,13 @@ describe('a set-up', () => {
     const first = checkout.start();
     await eventually(() => npmPids().length === 1, 'npm runs');
     const second = checkout.start();
-    let said = '';
-    await eventually(async () => {
-      said = readFileSync(`/proc/${second.pid}/cmdline`, 'utf8');
-      return said.includes('setup.mjs');
-    }, 'the second runs');
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    const sentence = `Another set-up (process ${first.pid}) is at work in this folder; waiting for it.`;
+    await eventually(() => second.said().includes(sentence), 'the second waits');
     expect(npmPids().length).toBe(1); // it has not started an npm of its own
     first.kill('SIGTERM');
     await first.ended;
     await eventually(() => npmPids().length === 2, 'the second goes on');
     second.kill('SIGTERM');
-    expect((await second.ended).stderr).toContain(
-      `Another set-up (process ${first.pid}) is at work in this folder; waiting for it.`,
-    );
+    expect((await second.ended).code).toBe(143);
   });
 });
