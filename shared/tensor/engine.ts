@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { compiledModule } from '../build/compiled.js';
 import type { EngineAnswer, EngineRequest } from './engine-worker.js';
+import { prepareTensorFlowEnvironment } from './native.js';
 import type { SessionPorts } from './session.js';
 
 /** Output of one session call. */
@@ -40,7 +41,8 @@ export class Engine {
 
   /** @param threads TensorFlow threads of one session call */
   constructor(options: { threads: number }) {
-    // The addon reads thread counts from the process's environment, which worker threads share by this option.
+    // TensorFlow reads these from the process's environment, which only this thread can set.
+    prepareTensorFlowEnvironment();
     process.env.TF_NUM_INTRAOP_THREADS ??= String(options.threads);
     process.env.TF_NUM_INTEROP_THREADS ??= '1';
     this.#worker = new Worker(compiledModule('shared/tensor/engine-worker.ts'), { name: 'semlink-engine' });

@@ -13,6 +13,8 @@ export interface OpAttribute {
 
 /** The addon's C++ surface that SemLink calls directly; everything else goes through TensorFlow.js. */
 export interface TensorFlowBinding {
+  /** Version of the native library, for example 2.18.1. */
+  readonly TF_Version: string;
   readonly TF_FLOAT: number;
   readonly TF_INT32: number;
   readonly TF_UINT8: number;
@@ -50,6 +52,16 @@ export interface TensorFlowBackend {
 let loaded: Tf | undefined;
 
 /**
+ * Sets what TensorFlow reads from the process's environment and nobody has set yet. Only the main thread's
+ * `process.env` is the process's own; a worker thread has a copy that native code does not see.
+ */
+export function prepareTensorFlowEnvironment(): void {
+  // Grow GPU memory as needed instead of taking all of it; keep the missing-GPU notice of a CPU machine quiet.
+  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
+}
+
+/**
  * Loads TensorFlow's native library into this process, once.
  *
  * TensorFlow runs on the thread that calls it and blocks it, so a thread that serves gRPC must never call this: it asks
@@ -61,9 +73,7 @@ export function loadTensorFlow(): Tf {
   if (loaded) return loaded;
   // TensorFlow.js 4.22 calls two functions that Node 23 removed; replaced on older ones too, which silences a warning.
   Object.assign(util, { isNullOrUndefined: (v: unknown) => v === null || v === undefined, isArray: Array.isArray });
-  // Grow GPU memory as needed instead of taking all of it; keep the missing-GPU notice of a CPU machine quiet.
-  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
+  prepareTensorFlowEnvironment();
   try {
     loaded = createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu') as Tf;
   } catch (cause) {
