@@ -4,7 +4,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { asFailure } from '../failure.mjs';
-import { fingerprint, readJson, unchanged, unfinishedFolder, writeWhole } from '../files.mjs';
+import { fingerprint, readJson, sha256OfFile, unchanged, unfinishedFolder, writeWhole } from '../files.mjs';
 import { requirePip, requireSpace } from '../prerequisites.mjs';
 import { libraryFolder, TENSORFLOW_VERSION, WHEELS } from '../tensorflow.mjs';
 import { downloadWheel, unpackWheel } from '../wheels.mjs';
@@ -12,7 +12,7 @@ import { downloadWheel, unpackWheel } from '../wheels.mjs';
 const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
 const WANTED = `tensorflow/(libtensorflow_(cc|framework)\\.so\\.2$|include/(tensorflow/c/|tensorflow/core/platform/ctstring|tsl/(c|platform)/|xla/tsl/c/).*\\.h$)`;
 
-/** Written as the last file of a library folder: the libraries' sizes and times. */
+/** Written as the last file of a library folder: the libraries' sizes, times and hashes. */
 const recordPath = (folder) => join(folder, 'complete.json');
 
 export const library = {
@@ -24,6 +24,7 @@ export const library = {
   },
 
   async run({ cache, device, progress }) {
+    if (await onlyTouched(libraryFolder(cache, device))) return;
     const { project, sha256, bytes, unpacked } = WHEELS[device];
     await requirePip();
     requireSpace(cache, bytes + unpacked + 200e6, `TensorFlow ${TENSORFLOW_VERSION}`);
@@ -37,7 +38,7 @@ export const library = {
       const wheel = await downloadWheel({ pin, sha256, bytes, folder: download, progress });
       await unpackWheel({ wheel, folder: extracted, pattern: WANTED, bytes: unpacked, progress });
       rmSync(download, { recursive: true });
-      publish(join(extracted, 'tensorflow'), work, libraryFolder(cache, device));
+      await publish(join(extracted, 'tensorflow'), work, libraryFolder(cache, device));
     } catch (error) {
       throw asFailure(error, { doing: `Fetching TensorFlow ${TENSORFLOW_VERSION}`, folder: cache });
     } finally {
@@ -46,18 +47,37 @@ export const library = {
   },
 };
 
+/** A cache that was copied has new times but the same content: note the times rather than fetch it again. */
+async function onlyTouched(folder) {
+  const hashes = readJson(recordPath(folder))?.sha256;
+  if (!hashes || !LIBRARIES.every((name) => existsSync(join(folder, 'lib', name)))) return false;
+  const now = await record(folder);
+  if (JSON.stringify(now.sha256) !== JSON.stringify(hashes)) return false;
+  writeWhole(recordPath(folder), JSON.stringify(now));
+  return true;
+}
+
+async function record(folder) {
+  const files = {};
+  const sha256 = {};
+  for (const name of LIBRARIES.map((library) => join('lib', library))) {
+    files[name] = fingerprint(join(folder, name));
+    sha256[name] = await sha256OfFile(join(folder, name));
+  }
+  return { version: TENSORFLOW_VERSION, files, sha256 };
+}
+
 /** Arranges what came out of the wheel as lib/ and include/, and puts it in place in one rename. */
-function publish(from, work, folder) {
+async function publish(from, work, folder) {
   const staged = join(work, 'library');
   mkdirSync(join(staged, 'lib'), { recursive: true });
   renameSync(join(from, 'include'), join(staged, 'include'));
   for (const name of LIBRARIES) renameSync(join(from, name), join(staged, 'lib', name));
   symlinkSync('libtensorflow_cc.so.2', join(staged, 'lib', 'libtensorflow.so')); // what -ltensorflow looks for
   symlinkSync('libtensorflow_framework.so.2', join(staged, 'lib', 'libtensorflow_framework.so'));
-  const files = Object.fromEntries(LIBRARIES.map((name) => [`lib/${name}`, fingerprint(join(staged, 'lib', name))]));
   // CUDA libraries fetched earlier stay, should only the library itself have been damaged.
   if (existsSync(join(folder, 'nvidia'))) renameSync(join(folder, 'nvidia'), join(staged, 'nvidia'));
-  writeWhole(recordPath(staged), JSON.stringify({ version: TENSORFLOW_VERSION, files }));
+  writeWhole(recordPath(staged), JSON.stringify(await record(staged)));
   mkdirSync(join(folder, '..'), { recursive: true });
   if (existsSync(folder)) renameSync(folder, join(work, 'replaced'));
   renameSync(staged, folder);
