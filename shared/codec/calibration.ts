@@ -2,6 +2,9 @@ import { z } from 'zod';
 
 const accuracies = z.array(z.array(z.number().min(0).max(1)));
 
+/** Whether each number is larger than the one before it. */
+export const isAscending = (values: number[]) => values.every((value, i) => i === 0 || value > values[i - 1]!);
+
 /** Measured accuracy of a published model; see `Calibration`. */
 export const calibrationSchema = z
   .object({
@@ -9,11 +12,13 @@ export const calibrationSchema = z
     images: z.int().positive(),
     split: z.string(),
     /** Average Es/N0 of the columns, dB, ascending. */
-    snrDb: z.array(z.number()).min(2),
+    snrDb: z.array(z.number()).min(2).refine(isAscending, 'must ascend'),
     /** k of the rows, ascending. */
-    channelUses: z.array(z.int().positive()).min(1),
+    channelUses: z.array(z.int().positive()).min(1).refine(isAscending, 'must ascend'),
     /** By channel model: accuracy[row][column]. */
-    accuracy: z.record(z.string(), accuracies),
+    accuracy: z
+      .record(z.string(), accuracies)
+      .refine((models) => Object.keys(models).length > 0, 'needs at least one channel model'),
   })
   .refine(
     (c) =>
