@@ -53,6 +53,12 @@ export interface EmulatorParts {
 /** Maps streams of symbols to the air and on to the receiver-decoder, and control calls to the links. */
 export function emulatorService(parts: EmulatorParts): ServiceImplementation {
   const { links, telemetry } = parts;
+  const downstreams = new Set<Downstream>();
+  telemetry.metrics.trackQueue('receiver', () => {
+    let bytes = 0;
+    for (const { bytesInFlight } of downstreams) bytes += bytesInFlight;
+    return bytes;
+  });
   return implementService(ChannelEmulatorService, {
     setChannel: ({ linkId, channel }) => {
       if (linkId !== '') checkLinkId(linkId);
@@ -71,6 +77,7 @@ export function emulatorService(parts: EmulatorParts): ServiceImplementation {
       const mark = telemetry.tracer.markStream('Propagate', nowUnixNano());
       const closed = telemetry.metrics.streamOpened('served');
       let downstream: Downstream | undefined;
+      let downstreamClosed = (): void => {};
       serveFrameStream(call, {
         origin: ROLE,
         framesOf: (request) => request.frames,
@@ -80,13 +87,20 @@ export function emulatorService(parts: EmulatorParts): ServiceImplementation {
         },
         bytesOf: (frame) => frame.iq.length,
         onFrames: (frames, stream) => {
-          downstream ??= openDownstream(parts, stream);
+          if (!downstream) {
+            downstream = openDownstream(parts, stream);
+            downstreams.add(downstream);
+            downstreamClosed = telemetry.metrics.streamOpened('called');
+          }
           return propagateAll(parts, frames, stream, downstream, mark);
         },
         onEnd: (stream) => {
           closed();
-          if (stream.signal.aborted) downstream?.cancel('the stream of symbols broke off');
-          else void downstream?.close();
+          if (!downstream) return;
+          downstreams.delete(downstream);
+          downstreamClosed();
+          if (stream.signal.aborted) downstream.cancel('the stream of symbols broke off');
+          else void downstream.close();
         },
         drains: parts.drains,
         ...parts.stream,

@@ -25,7 +25,7 @@ import type {
   ServiceDefinition,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { Code, SemlinkError, toGrpcStatus, toSemlinkError } from './errors.js';
+import { Code, type SemlinkError, toGrpcStatus, toSemlinkError } from './errors.js';
 
 type MethodKind = DescMethod['methodKind'];
 type Method = GenServiceMethods[string];
@@ -198,5 +198,3 @@ type UnaryCallback = (error: { code: Code; details: string } | null, value?: Any
 export function toMessage<Desc extends DescMessage>(schema: Desc, init: MessageInitShape<Desc>): MessageShape<Desc> {
   return create(schema, init);
 }
-
-export { Code, SemlinkError };

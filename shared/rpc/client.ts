@@ -13,6 +13,7 @@ import {
   Metadata,
 } from '@grpc/grpc-js';
 import { methodDefinition, type RequestInitOf, type RequestOf, type ResponseOf, toMessage } from './adapter.js';
+import './grpc-logging.js';
 import { Code, SemlinkError, toSemlinkError } from './errors.js';
 
 export interface UnaryCallOptions {

@@ -21,7 +21,7 @@ import {
   symbolFrame,
   until,
 } from './hop.fixture.js';
-import type { ServerHandle } from './server.js';
+import { frameStreamAgeMs, type ServerHandle } from './server.js';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -391,6 +391,28 @@ describe('draining', () => {
     await until(() => {
       sending.stream.trySend(symbolFrame(sequence++), undefined);
       return sending.stream.streamsOpened >= 3;
+    });
+    await sending.close();
+    for (let one = 0; one < sequence; one++) expect(sending.errorCode(one)).toBeUndefined();
+  });
+});
+
+describe('the age of a connection', () => {
+  it('moves streams to a new connection, and no frame is lost', async () => {
+    const peers = new Set<string>();
+    const maxConnectionAgeMs = 150;
+    const server = await receiver(
+      (call) => {
+        peers.add(call.getPeer());
+        receiveProperly(call, { maxStreamAgeMs: frameStreamAgeMs(maxConnectionAgeMs) });
+      },
+      { maxConnectionAgeMs },
+    );
+    const sending = sender(server.address);
+    let sequence = 0;
+    await until(() => {
+      sending.stream.trySend(symbolFrame(sequence++), undefined);
+      return peers.size >= 3;
     });
     await sending.close();
     for (let one = 0; one < sequence; one++) expect(sending.errorCode(one)).toBeUndefined();

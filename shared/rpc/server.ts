@@ -3,6 +3,7 @@ import { type ServerOptions as GrpcServerOptions, Server, ServerCredentials } fr
 import { HealthImplementation } from 'grpc-health-check';
 import type { CallObserver, ServiceImplementation } from './adapter.js';
 import { DrainList } from './drain-list.js';
+import './grpc-logging.js';
 import { Code, SemlinkError } from './errors.js';
 import { addReflection } from './reflection.js';
 

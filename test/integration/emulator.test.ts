@@ -26,6 +26,8 @@ import { resultFields } from '../../shared/rpc/frame-result.js';
 import { FrameStreamClient } from '../../shared/rpc/frame-stream-client.js';
 import { serveFrameStream } from '../../shared/rpc/frame-stream-server.js';
 import { type ServerHandle, startServer } from '../../shared/rpc/server.js';
+import { SPANS } from '../../shared/telemetry/index.js';
+import { startOtlpReceiver } from '../telemetry/otlp-receiver.js';
 
 const seed = 2025;
 const cleanups: (() => unknown)[] = [];
@@ -284,9 +286,12 @@ describe('the channel-emulator with a receiver', () => {
 });
 
 /** The receiver of emulator-receiver.ts. */
-async function startReceiverProcess(listen = '127.0.0.1:0'): Promise<{ child: ChildProcess; address: string }> {
+async function startReceiverProcess(
+  listen = '127.0.0.1:0',
+  delayMs = 5,
+): Promise<{ child: ChildProcess; address: string }> {
   const main = fileURLToPath(compiledModule('test/integration/emulator-receiver.ts'));
-  const child = spawn(process.execPath, [main, listen], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [main, listen, `${delayMs}`], { stdio: ['ignore', 'pipe', 'inherit'] });
   cleanups.push(() => child.kill('SIGKILL'));
   const [line] = (await once(child.stdout!, 'data')) as [Buffer];
   return { child, address: line.toString().trim() };
@@ -369,6 +374,55 @@ describe('the channel-emulator and a receiver that fails', () => {
     }
     expect(refused).toBeLessThan(1_000);
     expect(emulator.log.join('\n')).toContain('drained');
+  });
+});
+
+describe('stopping the channel-emulator', () => {
+  it('cuts off what does not end within the drain limit, by name, and the exit says so', async () => {
+    const { address } = await startReceiverProcess('127.0.0.1:0', 60_000);
+    const emulator = await startEmulator(address, '--drain-limit-ms', '300');
+    const { send, results, stream } = sender(emulator.address);
+    await send(frameOf(1));
+    await until(() => stream.streamsOpened === 1);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await emulator.stop()).toBe(1);
+    await until(() => results.size === 1);
+    const error = errorOf([...results.values()][0]!);
+    expect(error).toMatchObject({ code: Code.UNAVAILABLE, origin: 'test' });
+    expect(error?.message).toContain('channel-emulator has stopped; this did not end within its drain limit of 300 ms');
+  });
+
+  it('leaves at once on a second signal', async () => {
+    const { address } = await startReceiverProcess('127.0.0.1:0', 60_000);
+    const emulator = await startEmulator(address, '--drain-limit-ms', '60000');
+    const { send, stream } = sender(emulator.address);
+    await send(frameOf(1));
+    await until(() => stream.streamsOpened === 1);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    emulator.process.kill('SIGTERM');
+    await until(() => emulator.log.some((line) => line.includes('SIGTERM: draining')));
+    emulator.process.kill('SIGTERM');
+    expect(await emulator.ended).toBe(143);
+  });
+});
+
+describe('a sampled frame', () => {
+  it('leaves a span of the emulator under the context it came with, and goes on with that span', async () => {
+    const collector = await startOtlpReceiver();
+    cleanups.push(() => collector.close());
+    const arrived: SymbolFrame[] = [];
+    const receiver = await startReceiver('127.0.0.1:0', (frame) => arrived.push(frame));
+    cleanups.push(() => receiver.drain());
+    const emulator = await startEmulator(receiver.address, '--trace-otlp-endpoint', collector.httpEndpoint);
+    const traceId = '0af7651916cd43dd8448eb211c80319c';
+    const { ask } = sender(emulator.address);
+    await ask(frameOf(1, { linkId: 'traced', traceparent: `00-${traceId}-b7ad6b7169203331-01` }));
+    await ask(frameOf(2, { linkId: 'traced' }));
+    await emulator.stop();
+    const spans = collector.trace(traceId);
+    expect(spans).toMatchObject([{ name: SPANS.propagate, parentSpanId: 'b7ad6b7169203331' }]);
+    expect(arrived[0]!.header!.traceparent).toBe(`00-${traceId}-${spans[0]!.spanId}-01`);
+    expect(arrived[1]!.header!.traceparent).toBe('');
   });
 });
 
