@@ -37,7 +37,7 @@ export const distillerConfig = defineConfig({
         description: 'Seed of initial weights, image order, augmentation, channels and noise.',
       },
     ),
-    epochs: option(z.int().min(1).max(10_000).default(80), {
+    epochs: option(z.int().min(1).max(10_000).default(100), {
       description: 'Passes over the training images.',
     }),
     images: option(z.int().min(500).max(45_000).default(45_000), {

@@ -11,8 +11,6 @@ import { Parameters } from './parameters.js';
 import { type StepReport, TrainingPair } from './step.js';
 import { TrainingOps } from './training-ops.js';
 
-/** Share of the steps over which the learning rate rises. */
-const RISE = 0.1;
 /** Batches whose mean statistics the published network is normalised with. */
 const STATISTICS_BATCHES = 24;
 /** Independent random streams; each is indexed by the step (or epoch) besides. */
@@ -26,6 +24,8 @@ const DRAWS = { augmentation: 3, channel: 4 } as const;
  * function of (seed, step).
  */
 export class Trainer {
+  /** Share of the steps over which the learning rate rises. */
+  static readonly RISE = 0.1;
   readonly steps: number;
   readonly stepsPerEpoch: number;
   readonly #tf: Tf;
@@ -76,7 +76,7 @@ export class Trainer {
       this.#seed(STREAM.noise),
       step,
     ]);
-    this.#optimizer.apply(gradient, learningRateAt(step, this.steps, this.#config.learningRate, RISE));
+    this.#optimizer.apply(gradient, learningRateAt(step, this.steps, this.#config.learningRate, Trainer.RISE));
     gradient.dispose();
     this.#use(this.#optimizer.weights);
     return report;

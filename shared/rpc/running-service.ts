@@ -62,17 +62,18 @@ export async function startService(options: {
     await telemetry.stop(0);
     throw error;
   }
+  const metricsAddress = telemetry.server && formatHostPort(telemetry.server);
   let draining = false;
   const { notReady } = parts;
   telemetry.setReadiness(() => {
     const reason = draining ? 'draining' : notReady?.();
     return reason === undefined ? { ready: true } : { ready: false, reason };
   });
-  telemetry.logger.info({ address: server.address }, `${role} is serving`);
+  telemetry.logger.info({ address: server.address, metrics: metricsAddress }, `${role} is serving`);
   return {
     role,
     address: server.address,
-    metricsAddress: telemetry.server && formatHostPort(telemetry.server),
+    metricsAddress,
     telemetry,
     async drain() {
       draining = true;

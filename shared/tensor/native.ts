@@ -52,13 +52,26 @@ export interface TensorFlowBackend {
 let loaded: Tf | undefined;
 
 /**
+ * Sets what TensorFlow reads from the environment when it is loaded, where the user has not. A worker thread's
+ * environment is a copy that TensorFlow does not see: the main thread must have called this before.
+ *
+ * @param threads threads of one op; default: TensorFlow's own choice, one a core
+ */
+export function setTensorFlowEnvironment(threads?: number): void {
+  // Grow GPU memory as needed instead of taking all of it; keep the missing-GPU notice of a CPU machine quiet.
+  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
+  if (threads === undefined) return;
+  process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
+  process.env.TF_NUM_INTEROP_THREADS ??= '1';
+}
+
+/**
  * Sets what TensorFlow reads from the process's environment and nobody has set yet. Only the main thread's
  * `process.env` is the process's own; a worker thread has a copy that native code does not see.
  */
 export function prepareTensorFlowEnvironment(): void {
-  // Grow GPU memory as needed instead of taking all of it; keep the missing-GPU notice of a CPU machine quiet.
-  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
+  setTensorFlowEnvironment();
 }
 
 /**

@@ -1,0 +1,30 @@
+import { create } from '@bufbuild/protobuf';
+import type { ChannelSettings } from '../../shared/channel/channel-config.js';
+import { ChannelConfigSchema, ChannelEmulatorService } from '../../shared/gen/semlink/v1/channel_emulator_pb.js';
+import { createRpcClient } from '../../shared/rpc/client.js';
+
+/** Sets the channel of links at a running channel-emulator. */
+export class ChannelControl {
+  readonly #client;
+
+  /** @param address `host:port` of the channel-emulator */
+  constructor(address: string) {
+    this.#client = createRpcClient(ChannelEmulatorService, { address });
+  }
+
+  /** @throws SemlinkError UNAVAILABLE when the emulator is down, INVALID_ARGUMENT when it refuses the settings */
+  async set(linkId: string, settings: ChannelSettings): Promise<void> {
+    const channel = create(ChannelConfigSchema, {
+      snrDb: settings.snrDb,
+      model:
+        settings.model === 'awgn'
+          ? { case: 'awgn', value: {} }
+          : { case: 'rayleighBlock', value: { coherenceSymbols: settings.coherenceSymbols } },
+    });
+    await this.#client.setChannel({ linkId, channel });
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+}

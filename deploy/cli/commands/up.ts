@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { channelModelNames } from '../../../shared/channel/channel-config.js';
+import { addressOption, defineConfig, loadConfigOrExit, option } from '../../../shared/config/index.js';
+import { runUntilSignal } from '../../../shared/rpc/process.js';
+import { startEmbedded } from '../../local/embedded.js';
+import { startProcesses } from '../../local/processes.js';
+import type { Command } from '../main.js';
+
+const definition = defineConfig({
+  name: 'up',
+  usage: 'semlink up',
+  description:
+    'Starts transmitter-encoder, channel-emulator and receiver-decoder and keeps them running until Ctrl-C or SIGTERM. ' +
+    'Every other option of a service is set by its environment variables: node dist/services/NAME/main.js --help.',
+  fields: {
+    processes: option(z.boolean().default(false), { description: 'One process a service instead of one for all.' }),
+    transmitter: addressOption('127.0.0.1:50051', 'Where the transmitter-encoder listens.'),
+    emulator: addressOption('127.0.0.1:50052', 'Where the channel-emulator listens.'),
+    receiver: addressOption('127.0.0.1:50053', 'Where the receiver-decoder listens.'),
+    channel: option(z.enum(channelModelNames).default('awgn'), { description: 'Channel model of every link.' }),
+    snrDb: option(z.number().min(-40).max(60).default(10), { description: 'Average Es/N0.', unit: 'dB' }),
+    seed: option(z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(1), { description: 'Seed of the channel.' }),
+  },
+});
+
+export const up: Command = {
+  async run(argv) {
+    const { config } = loadConfigOrExit(definition, argv);
+    const local = await (config.processes ? startProcesses : startEmbedded)({
+      'transmitter-encoder': { listen: config.transmitter },
+      'channel-emulator': {
+        listen: config.emulator,
+        seed: config.seed,
+        'channel.model': config.channel,
+        'channel.snrDb': config.snrDb,
+      },
+      'receiver-decoder': { listen: config.receiver },
+    });
+    for (const { role, address, metricsAddress } of Object.values(local.services)) {
+      const metrics = metricsAddress ? `  http://${metricsAddress}/metrics` : '';
+      process.stdout.write(`${role.padEnd(20)} ${address}${metrics}\n`);
+    }
+    process.stdout.write('ready: try "semlink send" in another terminal; Ctrl-C stops\n');
+    runUntilSignal({ drain: () => local.stop() });
+    const why = await local.failed;
+    process.stderr.write(`semlink up: ${why}; stopping the others\n`);
+    await local.stop();
+    return 1;
+  },
+};

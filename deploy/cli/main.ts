@@ -1,0 +1,73 @@
+import { semlinkVersion } from '../../shared/config/index.js';
+
+/** A command of `semlink`. */
+export interface Command {
+  /** Reads its arguments and runs; the exit status. */
+  run(argv: readonly string[]): Promise<number>;
+}
+
+/** What each command is for, and where it is: loaded only when it is called, for some load TensorFlow. */
+const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }> = {
+  demo: {
+    summary: 'The whole link on this machine: CIFAR-10 images over a fading channel, SNR swept, shown live.',
+    load: async () => (await import('./commands/demo.js')).demo,
+  },
+  up: {
+    summary: 'Starts the services and keeps them running; --processes: one process each.',
+    load: async () => (await import('./commands/up.js')).up,
+  },
+  send: {
+    summary: 'Sends a data set or a folder of images over a running link.',
+    load: async () => (await import('./commands/send.js')).send,
+  },
+  train: {
+    summary: 'Trains an encoder-decoder pair, calibrates it and publishes it.',
+    load: async () => (await import('./commands/train.js')).train,
+  },
+  evaluate: {
+    summary: 'Accuracy of a published model over the channel, in process, on the CIFAR-10 test images.',
+    load: async () => (await import('./commands/evaluate.js')).evaluate,
+  },
+};
+
+function help(): string {
+  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length));
+  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  return [
+    'semlink: the meaning of images over bad radio links.',
+    '',
+    'Usage: semlink COMMAND [OPTIONS]',
+    '',
+    ...lines,
+    '',
+    'semlink COMMAND --help prints every option of a command with its unit, range, default and environment variable.',
+    '',
+  ].join('\n');
+}
+
+async function main([name, ...argv]: readonly string[]): Promise<number> {
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(help());
+    return name === undefined ? 2 : 0;
+  }
+  if (name === '--version') {
+    process.stdout.write(`semlink ${semlinkVersion()}\n`);
+    return 0;
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!command) {
+    process.stderr.write(`semlink: there is no command "${name}"; there are ${Object.keys(COMMANDS).join(', ')}.\n`);
+    return 2;
+  }
+  return (await command.load()).run(argv);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`semlink: ${process.env.SEMLINK_DEBUG ? ((error as Error).stack ?? message) : message}\n`);
+  process.exitCode = 1;
+}
+// A collector that hangs, or a stray handle, must not keep a finished command alive.
+process.exit();

@@ -1,0 +1,22 @@
+import type { ServiceName } from '../../shared/telemetry/index.js';
+
+/** One service of a link on this machine. */
+export interface LocalService {
+  role: ServiceName;
+  /** `host:port` of gRPC. */
+  address: string;
+  /** `host:port` of /metrics, /healthz and /readyz; undefined when off. */
+  metricsAddress: string | undefined;
+}
+
+/** A whole link running on this machine. */
+export interface LocalLink {
+  services: Record<ServiceName, LocalService>;
+  /** Resolves with a sentence when a service ends that was not told to. */
+  failed: Promise<string>;
+  /** Drains all of it, transmitter first; resolves whether everything had ended in time. */
+  stop(): Promise<boolean>;
+}
+
+/** Values by service and option key, over environment and defaults: `{ 'channel-emulator': { seed: 1 } }`. */
+export type Overrides = Partial<Record<ServiceName, Record<string, unknown>>>;

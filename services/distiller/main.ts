@@ -1,0 +1,22 @@
+import { loadConfigOrExit } from '../../shared/config/index.js';
+import { distillerConfig } from './config.js';
+import { ConsoleReporter } from './console-reporter.js';
+import { train } from './train.js';
+
+const { config } = loadConfigOrExit(distillerConfig);
+// Before TensorFlow is loaded: it reads these once.
+process.env.TF_NUM_INTRAOP_THREADS = String(config.threads);
+process.env.TF_NUM_INTEROP_THREADS ??= '1';
+
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+const reporter = new ConsoleReporter(process.stdout);
+try {
+  const model = await train(config, reporter, stop.signal);
+  if (!model) reporter.say('stopped; the same command goes on from here');
+  process.exitCode = model ? 0 : 130;
+} catch (error) {
+  reporter.say('');
+  process.stderr.write(`semlink train: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
