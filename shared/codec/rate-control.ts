@@ -86,11 +86,12 @@ export class RateController {
       return { row: this.#mostAccurate(this.#lengths.length, state), reason: 'best-effort' };
     }
     const last = this.#lastRow;
-    // Longer at once, shorter only when the target stands with some SNR to spare.
+    // Longer at once, shorter only when the target stands with some SNR to spare. A measured table is noisy: that a
+    // longer message or a better channel meets the target too is checked, not assumed.
     const row =
-      last === undefined || least >= last
+      last === undefined || least >= last || !meets(last, 0)
         ? least
-        : rows.find((r) => r >= last || meets(r, this.#options.hysteresisDb))!;
+        : rows.find((r) => r === last || (r >= least && meets(r, 0) && meets(r, this.#options.hysteresisDb)))!;
     const held = row > least && row === last;
     this.#lastRow = row;
     return { row, reason: held ? 'hold' : 'target' };
@@ -106,7 +107,8 @@ export class RateController {
   #rowsWithin(budget: Extract<RatePolicy, { kind: 'budget' }>): number {
     const byTime =
       budget.maxAirTimeSeconds && budget.symbolRateHz ? budget.maxAirTimeSeconds * budget.symbolRateHz : Infinity;
-    const most = Math.min(budget.maxChannelUses || Infinity, byTime);
+    // k / rate * rate can come out just under k.
+    const most = Math.min(budget.maxChannelUses || Infinity, byTime * (1 + 1e-9));
     return Math.max(1, this.#lengths.filter((k) => k <= most).length);
   }
 }
