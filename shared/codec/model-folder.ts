@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { writeSafetensors } from '../tensor/safetensors.js';
@@ -36,6 +36,9 @@ export function graphPorts(network: NetworkSpec, role: Role): SessionPorts {
   return { inputs: [received, column(snrDb), column(channelUses)], output: probabilities };
 }
 
+/** Every file of a model folder beside its manifest. */
+const FILES = ['weights.safetensors', 'encoder/saved_model.pb', 'decoder/saved_model.pb'] as const;
+
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 /**
@@ -49,7 +52,7 @@ export async function publishModel(
   manifest: Omit<Manifest, 'files'>,
   weights: Weights,
 ): Promise<PublishedModel> {
-  const contents: Record<string, Uint8Array> = {
+  const contents: Record<(typeof FILES)[number], Uint8Array> = {
     'weights.safetensors': writeSafetensors(weights, { format: 'semlink', version: manifest.version }),
     'encoder/saved_model.pb': encoderGraph(manifest.network, weights),
     'decoder/saved_model.pb': decoderGraph(manifest.network, weights),
@@ -63,6 +66,8 @@ export async function publishModel(
     await writeFile(path.join(temporary, name), bytes);
   }
   await writeFile(path.join(temporary, 'manifest.json'), `${JSON.stringify(complete, null, 2)}\n`);
+  // A temporary folder is its owner's alone; a published one is for every user that runs a service.
+  await chmod(temporary, (await stat(path.join(temporary, 'encoder'))).mode);
   const folder = path.join(parent, manifest.version);
   await rm(folder, { recursive: true, force: true });
   await rename(temporary, folder);
@@ -86,6 +91,8 @@ export async function openModel(folder: string): Promise<PublishedModel> {
     const why = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
     throw new Error(`${file} is not a valid model manifest: ${why}`, { cause });
   }
+  const unnamed = FILES.find((name) => !(name in manifest.files));
+  if (unnamed) throw new Error(`${file} has no SHA-256 of ${unnamed}, so it cannot be checked; fetch the model anew`);
   for (const [name, expected] of Object.entries(manifest.files)) {
     const bytes = await readFile(path.join(folder, name)).catch((cause: unknown) => {
       throw new Error(`model ${manifest.version}: ${name} is missing from ${folder}`, { cause });
@@ -110,6 +117,9 @@ export async function openModels(parent: string): Promise<Map<string, PublishedM
     const isModel = await stat(path.join(folder, 'manifest.json')).catch(() => undefined);
     if (name.startsWith('.') || !isModel) continue;
     const model = await openModel(folder);
+    if (model.manifest.version !== name) {
+      throw new Error(`the model in ${folder} is called "${model.manifest.version}"; name its folder so`);
+    }
     models.set(model.manifest.version, model);
   }
   if (models.size === 0) throw new Error(`no published model in ${parent}; train one with "semlink train"`);
