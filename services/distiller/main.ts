@@ -1,12 +1,11 @@
 import { loadConfigOrExit } from '../../shared/config/index.js';
+import { setTensorFlowEnvironment } from '../../shared/tensor/native.js';
 import { distillerConfig } from './config.js';
 import { ConsoleReporter } from './console-reporter.js';
 import { train } from './train.js';
 
 const { config } = loadConfigOrExit(distillerConfig);
-// Before TensorFlow is loaded: it reads these once.
-process.env.TF_NUM_INTRAOP_THREADS = String(config.threads);
-process.env.TF_NUM_INTEROP_THREADS ??= '1';
+setTensorFlowEnvironment(config.threads);
 
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { compiledModule } from '../build/compiled.js';
 import type { EngineAnswer, EngineRequest } from './engine-worker.js';
-import { prepareTensorFlowEnvironment } from './native.js';
+import { setTensorFlowEnvironment } from './native.js';
 import type { SessionPorts } from './session.js';
 
 /** Output of one session call. */
@@ -41,10 +41,7 @@ export class Engine {
 
   /** @param threads TensorFlow threads of one session call */
   constructor(options: { threads: number }) {
-    // TensorFlow reads these from the process's environment, which only this thread can set.
-    prepareTensorFlowEnvironment();
-    process.env.TF_NUM_INTRAOP_THREADS ??= String(options.threads);
-    process.env.TF_NUM_INTEROP_THREADS ??= '1';
+    setTensorFlowEnvironment(options.threads);
     this.#worker = new Worker(compiledModule('shared/tensor/engine-worker.ts'), { name: 'semlink-engine' });
     this.#worker.on('message', (answer: EngineAnswer) => {
       const waiting = this.#waiting.get(answer.id);

@@ -67,14 +67,6 @@ export function setTensorFlowEnvironment(threads?: number): void {
 }
 
 /**
- * Sets what TensorFlow reads from the process's environment and nobody has set yet. Only the main thread's
- * `process.env` is the process's own; a worker thread has a copy that native code does not see.
- */
-export function prepareTensorFlowEnvironment(): void {
-  setTensorFlowEnvironment();
-}
-
-/**
  * Loads TensorFlow's native library into this process, once.
  *
  * TensorFlow runs on the thread that calls it and blocks it, so a thread that serves gRPC must never call this: it asks
@@ -86,7 +78,7 @@ export function loadTensorFlow(): Tf {
   if (loaded) return loaded;
   // TensorFlow.js 4.22 calls two functions that Node 23 removed; replaced on older ones too, which silences a warning.
   Object.assign(util, { isNullOrUndefined: (v: unknown) => v === null || v === undefined, isArray: Array.isArray });
-  prepareTensorFlowEnvironment();
+  setTensorFlowEnvironment();
   try {
     loaded = createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu') as Tf;
   } catch (cause) {
