@@ -1,10 +1,5 @@
 import { semlinkVersion } from '../../shared/config/index.js';
-
-/** A command of `semlink`. */
-export interface Command {
-  /** Reads its arguments and runs; the exit status. */
-  run(argv: readonly string[]): Promise<number>;
-}
+import type { Command } from './command.js';
 
 /** What each command is for, and where it is: loaded only when it is called, for some load TensorFlow. */
 const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }> = {

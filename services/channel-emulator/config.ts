@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { channelModelNames, greatestSnrDb, leastSnrDb } from '../../shared/channel/channel-config.js';
 import { addressOption, type ConfigOf, defineConfig, group, option } from '../../shared/config/index.js';
-import { serverFields } from '../../shared/rpc/server-config.js';
+import { hopFields, serverFields } from '../../shared/rpc/server-config.js';
 import { telemetryFields } from '../../shared/telemetry/index.js';
 
 /** Every option of the channel-emulator. */
@@ -13,14 +13,7 @@ export const channelEmulatorConfig = defineConfig({
     ...serverFields('127.0.0.1:50052'),
     ...telemetryFields('127.0.0.1:9465'),
     receiver: addressOption('127.0.0.1:50053', 'Address of the receiver-decoder, where received symbols go.'),
-    frameTimeoutMs: option(z.int().min(1).max(3_600_000).default(30_000), {
-      description: 'A frame without an answer for so long is answered DEADLINE_EXCEEDED.',
-      unit: 'ms',
-    }),
-    reconnectWaitMs: option(z.int().min(0).max(600_000).default(2_000), {
-      description: 'How long frames wait for a receiver-decoder that is down before they are answered UNAVAILABLE.',
-      unit: 'ms',
-    }),
+    ...hopFields('receiver-decoder'),
     seed: option(z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(1), {
       description: 'With the link id and the position it fixes all fading and noise of a link.',
     }),

@@ -1,7 +1,7 @@
 import { ReceiverDecoderService } from '../../shared/gen/semlink/v1/receiver_decoder_pb.js';
 import { createRpcClient } from '../../shared/rpc/client.js';
 import { type RunningService, startService } from '../../shared/rpc/running-service.js';
-import { streamAgeOptions, streamOptions } from '../../shared/rpc/server-config.js';
+import { hopOptions, streamAgeOptions, streamOptions } from '../../shared/rpc/server-config.js';
 import type { ChannelEmulatorConfig } from './config.js';
 import { Links } from './links.js';
 import { emulatorService, ROLE } from './service.js';
@@ -33,11 +33,7 @@ export function startChannelEmulator(
         telemetry,
         drains,
         stream: { ...streamOptions(config), ...streamAgeOptions(config) },
-        hop: {
-          ...streamOptions(config),
-          frameTimeoutMs: config.frameTimeoutMs,
-          reconnectWaitMs: config.reconnectWaitMs,
-        },
+        hop: hopOptions(config),
       });
       return {
         services: [service],

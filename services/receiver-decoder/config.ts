@@ -1,5 +1,5 @@
-import { z } from 'zod';
-import { type ConfigOf, defineConfig, group, option } from '../../shared/config/index.js';
+import { engineFields } from '../../shared/codec/engine-config.js';
+import { type ConfigOf, defineConfig } from '../../shared/config/index.js';
 import { serverFields } from '../../shared/rpc/server-config.js';
 import { telemetryFields } from '../../shared/telemetry/index.js';
 
@@ -10,24 +10,7 @@ export const receiverConfig = defineConfig({
   fields: {
     ...serverFields('127.0.0.1:50053'),
     ...telemetryFields('127.0.0.1:9466'),
-    models: option(z.string().default('shared/models'), {
-      description: 'Folder of published models.',
-      placeholder: 'FOLDER',
-    }),
-    engine: group({
-      threads: option(z.int().min(1).max(256).default(1), { description: 'TensorFlow threads.' }),
-      maxBatch: option(z.int().min(1).max(4096).default(128), { description: 'Most frames of one session call.' }),
-      maxQueueBytes: option(
-        z
-          .int()
-          .min(1)
-          .default(16 * 1024 * 1024),
-        {
-          description: 'Most symbols waiting to be decoded; frames beyond are answered RESOURCE_EXHAUSTED.',
-          unit: 'bytes',
-        },
-      ),
-    }),
+    ...engineFields(128, 16 * 1024 * 1024),
   },
 });
 

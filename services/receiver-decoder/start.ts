@@ -1,7 +1,6 @@
-import { ServedModels } from '../../shared/codec/served-models.js';
+import { runModels } from '../../shared/codec/engine-config.js';
 import { type RunningService, startService } from '../../shared/rpc/running-service.js';
 import { streamAgeOptions, streamOptions } from '../../shared/rpc/server-config.js';
-import { Engine } from '../../shared/tensor/engine.js';
 import type { ReceiverConfig } from './config.js';
 import { ROLE, receiverService } from './service.js';
 import { symbolCodec } from './symbol-codec.js';
@@ -21,24 +20,12 @@ export function startReceiverDecoder(
     config,
     ...options,
     parts: async ({ telemetry, drains }) => {
-      const engine = new Engine({ threads: config.engine.threads });
-      let failure: Error | undefined;
-      engine.onFailure = (error) => {
-        failure = error;
-      };
-      const models = await ServedModels.load(engine, config.models, '', symbolCodec, {
-        ...config.engine,
-        onBatch: (frames, closedBy) => telemetry.metrics.observeBatch(frames, closedBy),
-      }).catch(async (error: unknown) => {
-        await engine.close();
-        throw error;
-      });
-      telemetry.metrics.trackQueue('decode', () => models.queueBytes);
+      const running = await runModels(config, symbolCodec, telemetry, 'decode');
       const stream = { ...streamOptions(config), ...streamAgeOptions(config) };
       return {
-        services: [receiverService({ models, telemetry, drains, stream })],
-        notReady: () => failure?.message,
-        stop: () => engine.close(),
+        services: [receiverService({ models: running.models, telemetry, drains, stream })],
+        notReady: () => running.failure(),
+        stop: () => running.close(),
       };
     },
   });

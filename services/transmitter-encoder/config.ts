@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { engineFields } from '../../shared/codec/engine-config.js';
 import { addressOption, type ConfigOf, defineConfig, group, option } from '../../shared/config/index.js';
-import { serverFields } from '../../shared/rpc/server-config.js';
+import { hopFields, serverFields } from '../../shared/rpc/server-config.js';
 import { telemetryFields } from '../../shared/telemetry/index.js';
 
 /** Every option of the transmitter-encoder. */
@@ -11,34 +12,10 @@ export const transmitterConfig = defineConfig({
     ...serverFields('127.0.0.1:50051'),
     ...telemetryFields('127.0.0.1:9464'),
     channel: addressOption('127.0.0.1:50052', 'Address of the channel-emulator, where symbols go.'),
-    frameTimeoutMs: option(z.int().min(1).max(3_600_000).default(30_000), {
-      description: 'A frame without an answer for so long is answered DEADLINE_EXCEEDED.',
-      unit: 'ms',
-    }),
-    reconnectWaitMs: option(z.int().min(0).max(600_000).default(2_000), {
-      description: 'How long frames wait for a channel-emulator that is down before they are answered UNAVAILABLE.',
-      unit: 'ms',
-    }),
-    models: option(z.string().default('shared/models'), {
-      description: 'Folder of published models.',
-      placeholder: 'FOLDER',
-    }),
+    ...hopFields('channel-emulator'),
+    ...engineFields(64, 64 * 1024 * 1024),
     defaultModel: option(z.string().default(''), {
       description: 'Version of the model for frames that name none; empty: the last by name.',
-    }),
-    engine: group({
-      threads: option(z.int().min(1).max(256).default(1), { description: 'TensorFlow threads.' }),
-      maxBatch: option(z.int().min(1).max(4096).default(64), { description: 'Most frames of one session call.' }),
-      maxQueueBytes: option(
-        z
-          .int()
-          .min(1)
-          .default(64 * 1024 * 1024),
-        {
-          description: 'Most pixels waiting to be encoded; frames beyond are answered RESOURCE_EXHAUSTED.',
-          unit: 'bytes',
-        },
-      ),
     }),
     symbolFormat: option(z.enum(['sc16', 'fc32']).default('sc16'), {
       description: 'Form of the symbols on the wire: 16-bit integers with a scale, or 32-bit floats.',

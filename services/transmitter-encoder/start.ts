@@ -1,11 +1,10 @@
+import { runModels } from '../../shared/codec/engine-config.js';
 import type { RatePolicy } from '../../shared/codec/rate-control.js';
-import { ServedModels } from '../../shared/codec/served-models.js';
 import { ChannelEmulatorService } from '../../shared/gen/semlink/v1/channel_emulator_pb.js';
 import { SymbolFormat } from '../../shared/gen/semlink/v1/frame_pb.js';
 import { createRpcClient } from '../../shared/rpc/client.js';
 import { type RunningService, startService } from '../../shared/rpc/running-service.js';
-import { streamAgeOptions, streamOptions } from '../../shared/rpc/server-config.js';
-import { Engine } from '../../shared/tensor/engine.js';
+import { hopOptions, streamAgeOptions, streamOptions } from '../../shared/rpc/server-config.js';
 import type { TransmitterConfig } from './config.js';
 import { imageCodec } from './image-codec.js';
 import { LinkTable } from './links.js';
@@ -26,42 +25,26 @@ export function startTransmitterEncoder(
     config,
     ...options,
     parts: async ({ telemetry, drains }) => {
-      const engine = new Engine({ threads: config.engine.threads });
-      let failure: Error | undefined;
-      engine.onFailure = (error) => {
-        failure = error;
-      };
-      const models = await ServedModels.load(engine, config.models, config.defaultModel, imageCodec, {
-        ...config.engine,
-        onBatch: (frames, closedBy) => telemetry.metrics.observeBatch(frames, closedBy),
-      }).catch(async (error: unknown) => {
-        await engine.close();
-        throw error;
-      });
-      telemetry.metrics.trackQueue('encode', () => models.queueBytes);
+      const running = await runModels(config, imageCodec, telemetry, 'encode', config.defaultModel);
       const links = new LinkTable({ ...config.rate, defaultPolicy: policyOf(config.rate) });
       const channel = createRpcClient(ChannelEmulatorService, { address: config.channel });
       return {
         services: [
           transmitterService({
-            models,
+            models: running.models,
             links,
             channel,
             telemetry,
             drains,
             symbolFormat: config.symbolFormat === 'sc16' ? SymbolFormat.SC16 : SymbolFormat.FC32,
             stream: { ...streamOptions(config), ...streamAgeOptions(config) },
-            hop: {
-              ...streamOptions(config),
-              frameTimeoutMs: config.frameTimeoutMs,
-              reconnectWaitMs: config.reconnectWaitMs,
-            },
+            hop: hopOptions(config),
           }),
         ],
-        notReady: () => failure?.message,
+        notReady: () => running.failure(),
         stop: async () => {
           channel.close();
-          await engine.close();
+          await running.close();
         },
       };
     },

@@ -80,6 +80,39 @@ export function serverFields(listen: string) {
   };
 }
 
+/** The part of a service's configuration that `hopFields` declares. */
+export interface HopConfig {
+  readonly frameTimeoutMs: number;
+  readonly reconnectWaitMs: number;
+}
+
+/**
+ * Fields of every service that sends frames on.
+ *
+ * @param peer service that they go to
+ */
+export function hopFields(peer: string) {
+  return {
+    frameTimeoutMs: option(z.int().min(1).max(3_600_000).default(30_000), {
+      description: 'A frame without an answer for so long is answered DEADLINE_EXCEEDED.',
+      unit: 'ms',
+    }),
+    reconnectWaitMs: option(z.int().min(0).max(600_000).default(2_000), {
+      description: `How long frames wait for a ${peer} that is down before they are answered UNAVAILABLE.`,
+      unit: 'ms',
+    }),
+  };
+}
+
+/** What a frame stream to the next service takes of a configuration. */
+export function hopOptions(config: ServerConfig & HopConfig): StreamLimits & HopConfig {
+  return {
+    ...streamOptions(config),
+    frameTimeoutMs: config.frameTimeoutMs,
+    reconnectWaitMs: config.reconnectWaitMs,
+  };
+}
+
 /** What `startServer` takes of a configuration. */
 export function serverOptions(
   config: ServerConfig,

@@ -10,7 +10,7 @@ import { defineConfig, loadConfigOrExit, option, semlinkVersion } from '../../..
 import { openCifar10 } from '../../../shared/data/cifar10.js';
 import { startTracing, traceGroup } from '../../../shared/telemetry/index.js';
 import { ChannelControl } from '../channel-control.js';
-import type { Command } from '../main.js';
+import type { Command } from '../command.js';
 import { policyFields, policyFrom } from '../policy-options.js';
 import { ProgressLine } from '../progress-line.js';
 import { sweep } from '../sweep.js';

@@ -7,7 +7,7 @@ import { graphFolder, graphPorts, openModels } from '../../../shared/codec/model
 import { defineConfig, loadConfigOrExit, option } from '../../../shared/config/index.js';
 import { loadCifar10 } from '../../../shared/data/cifar10.js';
 import { ModelSession } from '../../../shared/tensor/session.js';
-import type { Command } from '../main.js';
+import type { Command } from '../command.js';
 import { ProgressLine } from '../progress-line.js';
 import { formatTable } from '../table.js';
 

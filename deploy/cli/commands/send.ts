@@ -9,7 +9,7 @@ import { openFolder } from '../../../shared/data/folder.js';
 import type { ModelInfo } from '../../../shared/gen/semlink/v1/transmitter_encoder_pb.js';
 import { startTracing, traceGroup } from '../../../shared/telemetry/index.js';
 import { ChannelControl } from '../channel-control.js';
-import type { Command } from '../main.js';
+import type { Command } from '../command.js';
 import { policyFields, policyFrom } from '../policy-options.js';
 import { ProgressLine } from '../progress-line.js';
 import { sweep } from '../sweep.js';

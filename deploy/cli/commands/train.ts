@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { compiledModule } from '../../../shared/build/compiled.js';
-import type { Command } from '../main.js';
+import type { Command } from '../command.js';
 
 /** Trains in a process of its own: TensorFlow holds the thread it runs on. */
 export const train: Command = {

@@ -4,7 +4,7 @@ import { addressOption, defineConfig, loadConfigOrExit, option } from '../../../
 import { runUntilSignal } from '../../../shared/rpc/process.js';
 import { startEmbedded } from '../../local/embedded.js';
 import { startProcesses } from '../../local/processes.js';
-import type { Command } from '../main.js';
+import type { Command } from '../command.js';
 
 const definition = defineConfig({
   name: 'up',
