@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SHIPPED_MODELS } from '../../shared/codec/model-folder.js';
 import { type ConfigOf, defineConfig, option } from '../../shared/config/index.js';
 
 /** Every option of a training run, for `semlink train` and the distiller job. */
@@ -18,7 +19,7 @@ export const distillerConfig = defineConfig({
         description: 'Name under which the model is published.',
       },
     ),
-    models: option(z.string().default('shared/models'), {
+    models: option(z.string().default(SHIPPED_MODELS), {
       description: 'Folder of published models, into which the new one goes.',
       placeholder: 'FOLDER',
     }),

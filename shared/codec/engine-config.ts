@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { group, option } from '../config/index.js';
 import type { Telemetry } from '../telemetry/index.js';
 import { Engine } from '../tensor/engine.js';
+import { SHIPPED_MODELS } from './model-folder.js';
 import { type BatchCodec, ServedModels } from './served-models.js';
 
 /** The part of a service's configuration that `engineFields` declares. */
@@ -18,7 +19,7 @@ export interface EngineConfig {
  */
 export function engineFields(maxBatch: number, maxQueueBytes: number) {
   return {
-    models: option(z.string().default('shared/models'), {
+    models: option(z.string().default(SHIPPED_MODELS), {
       description: 'Folder of published models.',
       placeholder: 'FOLDER',
     }),

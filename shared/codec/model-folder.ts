@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { projectRoot } from '../build/compiled.js';
 import { writeSafetensors } from '../tensor/safetensors.js';
 import { DataType } from '../tensor/saved-model.js';
 import type { SessionPorts } from '../tensor/session.js';
@@ -9,6 +10,9 @@ import { type Manifest, manifestSchema } from './manifest.js';
 import type { NetworkSpec } from './network.js';
 import { decoderGraph, encoderGraph, PORTS } from './network-graph.js';
 import type { Weights } from './weights.js';
+
+/** The models that come with SemLink. */
+export const SHIPPED_MODELS = path.join(projectRoot, 'shared', 'models');
 
 /** A published model on disk. */
 export interface PublishedModel {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { channelModelNames } from '../../../shared/channel/channel-config.js';
 import { evaluateLink } from '../../../shared/codec/link-evaluation.js';
-import { graphFolder, graphPorts, openModels } from '../../../shared/codec/model-folder.js';
+import { graphFolder, graphPorts, openModels, SHIPPED_MODELS } from '../../../shared/codec/model-folder.js';
 import { defineConfig, loadConfigOrExit, option } from '../../../shared/config/index.js';
 import { loadCifar10 } from '../../../shared/data/cifar10.js';
 import { ModelSession } from '../../../shared/tensor/session.js';
@@ -17,7 +17,7 @@ const definition = defineConfig({
   description:
     'Runs a published model over the real channel code, in this process, and prints its accuracy point by point.',
   fields: {
-    models: option(z.string().default('shared/models'), {
+    models: option(z.string().default(SHIPPED_MODELS), {
       description: 'Folder of published models.',
       placeholder: 'FOLDER',
     }),
