@@ -184,22 +184,16 @@ function propagateOne(
     frame.timings ??= create(StageTimingsSchema);
     frame.timings.channelNanos = measuredTimeUnixNano - takenUnixNano;
     if (header.traceparent === '') return true;
-    header.traceparent = telemetry.tracer.recordSpan(
-      SPANS.propagate,
-      header.traceparent,
-      takenUnixNano,
-      measuredTimeUnixNano,
-      {
-        stream: mark,
-        attributes: {
-          [ATTRIBUTES.link]: header.linkId,
-          [ATTRIBUTES.sequence]: Number(header.sequence),
-          [ATTRIBUTES.channelUses]: frame.channelUses,
-          [ATTRIBUTES.channelModel]: passage.model,
-          [ATTRIBUTES.snrDb]: passage.snrDb,
-        },
+    telemetry.tracer.recordSpan(SPANS.propagate, header.traceparent, takenUnixNano, measuredTimeUnixNano, {
+      stream: mark,
+      attributes: {
+        [ATTRIBUTES.link]: header.linkId,
+        [ATTRIBUTES.sequence]: Number(header.sequence),
+        [ATTRIBUTES.channelUses]: frame.channelUses,
+        [ATTRIBUTES.channelModel]: passage.model,
+        [ATTRIBUTES.snrDb]: passage.snrDb,
       },
-    );
+    });
     return true;
   } catch (error) {
     const known = toSemlinkError(error);
