@@ -1,0 +1,181 @@
+process.env.TF_NUM_INTRAOP_THREADS = '1';
+
+import { describe, expect, it } from 'vitest';
+import { decoderGraph, encoderGraph } from '../../shared/codec/network-graph.js';
+import { randomImages, SMALL_LENGTHS, SMALL_SPEC, seededNormal } from '../../shared/codec/small-model.fixture.js';
+import type { Weights } from '../../shared/codec/weights.js';
+import { loadConfig } from '../../shared/config/index.js';
+import { fusedOps } from '../../shared/tensor/fused.js';
+import { loadTensorFlow } from '../../shared/tensor/native.js';
+import type { LabelledImages } from './batches.js';
+import { drawChannels } from './channel-in-loop.js';
+import { type DistillerConfig, distillerConfig } from './config.js';
+import type { OptimizerState } from './optimizer.js';
+import { Parameters } from './parameters.js';
+import { TrainingPair } from './step.js';
+import { Trainer } from './trainer.js';
+import { TrainingOps } from './training-ops.js';
+
+const tf = loadTensorFlow();
+const spec = SMALL_SPEC;
+const COUNT = 70;
+
+/** 4 steps an epoch of 70 images, two epochs. */
+function configWith(overrides: Record<string, unknown> = {}): DistillerConfig {
+  const { config } = loadConfig(distillerConfig, {
+    overrides: { channelUses: SMALL_LENGTHS, batchSize: 16, epochs: 2, seed: 5, ...overrides },
+  });
+  return config!;
+}
+
+/** Noise whose brightness in each colour tells the class: something that can be learned. */
+const images: LabelledImages = (() => {
+  const labels = Uint8Array.from({ length: COUNT }, (_, i) => i % spec.classes);
+  const size = spec.width * spec.height * 3;
+  const rgb = randomImages(spec, COUNT, 1).map((value, at) => {
+    const label = labels[Math.floor(at / size)]!;
+    return value / 2 + ((label >> (at % 3)) & 1 ? 127 : 0);
+  });
+  return { rgb, labels, count: COUNT, width: spec.width, height: spec.height };
+})();
+
+const trainerOf = (overrides: Record<string, unknown> = {}, resume?: OptimizerState) =>
+  new Trainer(tf, configWith(overrides), spec, images, resume);
+
+function steps(trainer: Trainer, count: number): Trainer {
+  for (let i = 0; i < count; i++) trainer.advance();
+  return trainer;
+}
+
+const plain = (weights: Weights) => [...weights].map(([name, { shape, data }]) => [name, shape, [...data]]);
+
+describe('Trainer', () => {
+  it('counts whole batches only', () => {
+    const trainer = trainerOf();
+    expect([trainer.stepsPerEpoch, trainer.steps, trainer.step]).toEqual([4, 8, 0]);
+  });
+
+  it('gives the same bits for the same seed, and others for another', () => {
+    const [a, b] = [steps(trainerOf(), 3).state(), steps(trainerOf(), 3).state()];
+    expect(a.step).toBe(3);
+    expect(b).toEqual(a);
+    const other = steps(trainerOf({ seed: 6 }), 3).state();
+    expect(other.weights).not.toEqual(a.weights);
+  });
+
+  it('goes on from a state to the same bits as without a stop, within an epoch and into the next', () => {
+    const whole = steps(trainerOf(), 7);
+    for (const stop of [2, 4, 6]) {
+      const before = steps(trainerOf(), stop);
+      const after = steps(trainerOf({}, before.state()), 7 - stop);
+      expect(after.state()).toEqual(whole.state());
+    }
+    const after = trainerOf({}, whole.state());
+    expect(after.step).toBe(7);
+    expect(plain(after.average())).toEqual(plain(whole.average()));
+  });
+
+  it('averages as a pure function of the state, without touching the run', () => {
+    const undisturbed = steps(trainerOf(), 5);
+    const trainer = steps(trainerOf(), 3);
+    const first = plain(trainer.average());
+    expect(plain(trainer.average())).toEqual(first);
+    steps(trainer, 2);
+    expect(trainer.state()).toEqual(undisturbed.state());
+    expect(plain(trainer.average())).not.toEqual(first);
+  });
+
+  it('gives what is published: all that the graphs need, without the auxiliary head', () => {
+    const weights = steps(trainerOf(), 2).average();
+    expect([...weights.keys()].filter((name) => name.startsWith('auxiliary'))).toEqual([]);
+    expect(() => [encoderGraph(spec, weights), decoderGraph(spec, weights)]).not.toThrow();
+    for (const [name, { shape, data }] of weights) {
+      expect(data.length).toBe(shape.reduce((a, b) => a * b, 1));
+      expect(data.every(Number.isFinite)).toBe(true);
+      if (name.endsWith('/variance')) expect(data.every((v) => v > 0)).toBe(true);
+    }
+  });
+
+  it('holds no more tensors after many steps and averages than after one', () => {
+    const trainer = steps(trainerOf(), 1);
+    trainer.average();
+    const before = tf.memory().numTensors;
+    steps(trainer, 4);
+    trainer.average();
+    steps(trainer, 1);
+    trainer.state();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('learns what can be learned', () => {
+    const trainer = trainerOf({ epochs: 30, learningRate: 0.02, snrLowDb: 0 });
+    const reports = Array.from({ length: trainer.steps }, () => trainer.advance());
+    const mean = (part: typeof reports, of: 'task' | 'auxiliary' | 'accuracy') =>
+      part.reduce((sum, report) => sum + report[of], 0) / part.length;
+    const [early, late] = [reports.slice(0, 8), reports.slice(-8)];
+    // Five classes: ln 5 = 1.61 nats of not knowing.
+    expect(mean(early, 'task')).toBeGreaterThan(1.2);
+    expect(mean(late, 'task')).toBeLessThan(0.7 * mean(early, 'task'));
+    expect(mean(late, 'auxiliary')).toBeLessThan(0.7 * mean(early, 'auxiliary'));
+    expect(mean(late, 'accuracy')).toBeGreaterThan(mean(early, 'accuracy') + 0.2);
+  });
+});
+
+describe('TrainingPair', () => {
+  const smoothing = 0.1;
+  const auxiliary = 0.5;
+
+  function pairOf() {
+    const fused = fusedOps(tf);
+    const parameters = new Parameters(tf, fused, 3);
+    const pair = new TrainingPair(tf, fused, new TrainingOps(tf, fused, parameters), spec, { smoothing, auxiliary });
+    pair.build();
+    return { pair, parameters };
+  }
+
+  const count = 12;
+  const size = spec.width * spec.height * 3;
+  const batch = {
+    rgb: Float32Array.from(images.rgb.subarray(0, count * size)),
+    labels: Int32Array.from(images.labels.subarray(0, count)),
+  };
+  const normal = seededNormal(8);
+  const uniform = Float32Array.from({ length: 4 * count }, () => Math.abs(normal()) % 1);
+  const channel = drawChannels(uniform, { snrLowDb: 0, snrHighDb: 20, rayleighShare: 0.5, lengths: SMALL_LENGTHS });
+
+  it('has the loss gradient of finite differences along random directions', () => {
+    const { pair, parameters } = pairOf();
+    const { gradient, report } = pair.gradient(parameters, batch, channel, [1, 2]);
+    const start = parameters.flatten(parameters.tensors());
+    const lossAt = (weights: Float32Array) => {
+      parameters.use(parameters.unflatten(tf.tensor1d(weights)));
+      const at = pair.gradient(parameters, batch, channel, [1, 2]).report;
+      return at.task + auxiliary * at.auxiliary;
+    };
+    const from = start.dataSync<'float32'>();
+    const slopes = gradient.dataSync<'float32'>();
+    expect(lossAt(from)).toBeCloseTo(report.task + auxiliary * report.auxiliary, 5);
+    const length = Math.sqrt(slopes.reduce((sum, g) => sum + g * g, 0));
+    const step = 2e-3;
+    for (let trial = 0; trial < 4; trial++) {
+      // The gradient itself, then directions that share half of it.
+      const direction = slopes.map((g) => g / length + (trial === 0 ? 0 : normal() / Math.sqrt(slopes.length)));
+      const expected = slopes.reduce((sum, g, i) => sum + g * direction[i]!, 0);
+      const ahead = lossAt(from.map((w, i) => w + step * direction[i]!));
+      const behind = lossAt(from.map((w, i) => w - step * direction[i]!));
+      expect(Math.abs((ahead - behind) / (2 * step) / expected - 1)).toBeLessThan(0.05);
+    }
+  });
+
+  it('depends on the noise key and on nothing else that is random', () => {
+    const { pair, parameters } = pairOf();
+    const at = (key: [number, number]) => pair.gradient(parameters, batch, channel, key);
+    const [a, b, c, d] = [at([1, 2]), at([1, 2]), at([1, 3]), at([2, 2])];
+    expect(b.report).toEqual(a.report);
+    expect([...b.gradient.dataSync()]).toEqual([...a.gradient.dataSync()]);
+    for (const other of [c, d]) {
+      expect(other.report.task).not.toBe(a.report.task);
+      expect(other.report.auxiliary).toBe(a.report.auxiliary);
+    }
+  });
+});
