@@ -115,7 +115,7 @@ export function meanOf(values: readonly number[]): number {
 }
 
 /** Waits until something holds; throws what was waited for when it does not within `limitMs`. */
-export async function until(holds: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> {
+export async function until(holds: () => boolean | Promise<boolean>, limitMs = 15_000): Promise<void> {
   const end = performance.now() + limitMs;
   while (!(await holds())) {
     if (performance.now() > end) throw new Error(`still not so after ${limitMs} ms: ${holds}`);
