@@ -131,6 +131,7 @@ function takeFrame(
     const model = parts.models.get(modelVersion);
     const { manifest } = model;
     checkImage(frame, manifest.network, manifest.version);
+    checkLabel(frame.header!.trueLabel, manifest.classNames.length, manifest.version);
     const decision = parts.links.decide(linkId, manifest, Date.now());
     if (!manifest.channelUses.includes(decision.channelUses)) {
       throw invalidArgument(
@@ -216,6 +217,12 @@ function checkImage(frame: ImageFrame, { width, height }: { width: number; heigh
   if (frame.rgb.length !== width * height * 3) {
     throw invalidArgument('length of rgb', `${frame.rgb.length} bytes`, `send ${width * height * 3}: rows of R, G, B`);
   }
+}
+
+/** A label the model cannot answer with would count as a mistake for ever. */
+function checkLabel(trueLabel: number | undefined, classes: number, model: string): void {
+  if (trueLabel === undefined || trueLabel < classes) return;
+  throw invalidArgument('true_label', trueLabel, `${model} has the classes 0 to ${classes - 1}; or leave it out`);
 }
 
 function stateFrom(feedback: ChannelStateFeedback): FedBackState {
