@@ -49,9 +49,20 @@ export class CheckpointFile {
    * @throws Error when it is of a run with other options, or damaged
    */
   async read(): Promise<Checkpoint | undefined> {
-    const bytes = await readFile(this.#file).catch(() => undefined);
+    const bytes = await readFile(this.#file).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code === 'ENOENT') return undefined;
+      throw new Error(`the checkpoint ${this.#file} cannot be read: ${cause.message}`, { cause });
+    });
     if (!bytes) return undefined;
-    const { tensors, metadata } = readSafetensors(bytes);
+    const damaged = (what: string, cause?: unknown) =>
+      new Error(`${this.#file} is damaged (${what}); use --fresh to begin anew`, { cause });
+    let content: ReturnType<typeof readSafetensors>;
+    try {
+      content = readSafetensors(bytes);
+    } catch (cause) {
+      throw damaged((cause as Error).message, cause);
+    }
+    const { tensors, metadata } = content;
     if (metadata.options !== this.#hash) {
       throw new Error(
         `${this.#file} is of a run with other options; give those, another --work folder, or --fresh to begin anew`,
@@ -59,9 +70,12 @@ export class CheckpointFile {
     }
     const vectors = VECTORS.map((name) => [name, tensors.get(name)?.data] as const);
     const missing = vectors.find(([, data]) => !data);
-    if (missing) throw new Error(`${this.#file} has no "${missing[0]}": it is damaged; use --fresh to begin anew`);
+    if (missing) throw damaged(`it has no "${missing[0]}"`);
+    const [step, seconds] = [Number(metadata.step), Number(metadata.seconds)];
+    if (!Number.isSafeInteger(step) || step < 0) throw damaged(`its step is "${metadata.step}"`);
+    if (!Number.isFinite(seconds)) throw damaged(`its seconds are "${metadata.seconds}"`);
     const state = Object.fromEntries(vectors) as Record<(typeof VECTORS)[number], Float32Array>;
-    return { optimizer: { step: Number(metadata.step), ...state }, seconds: Number(metadata.seconds) };
+    return { optimizer: { step, ...state }, seconds };
   }
 
   async remove(): Promise<void> {

@@ -23,10 +23,12 @@ export class TrainingRecord {
     this.#file = path.join(folder, 'training.jsonl');
   }
 
-  /** Drops lines of steps after `step`: they will be done again. */
+  /** Drops lines of steps after `step`: they will be done again; and one that a killed process left unfinished. */
   async truncate(step: number): Promise<void> {
     const text = await readFile(this.#file, 'utf8').catch(() => '');
-    const kept = text.split('\n').filter((line) => line && (JSON.parse(line) as EpochRecord).step <= step);
+    // What stands behind the last line end was cut off while it was written.
+    const lines = text.split('\n').slice(0, -1);
+    const kept = lines.filter((line) => (JSON.parse(line) as EpochRecord).step <= step);
     await mkdir(path.dirname(this.#file), { recursive: true });
     await writeFile(this.#file, kept.map((line) => `${line}\n`).join(''));
   }
