@@ -23,7 +23,8 @@ export function policyFrom(message: LinkPolicy): RatePolicy {
       if (!(accuracy >= 0 && accuracy <= 1)) {
         throw invalidArgument('policy.target_accuracy.accuracy', accuracy, 'use 0 to 1');
       }
-      return { kind: 'target-accuracy', accuracy };
+      // binary32 makes 0.85 a little more than 0.85, which a calibration of exactly 0.85 would miss.
+      return { kind: 'target-accuracy', accuracy: Math.round(accuracy * 1e6) / 1e6 };
     }
     case 'budget': {
       const { maxChannelUses, maxAirTimeNanos, symbolRateHz } = policy.value;
