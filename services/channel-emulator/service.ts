@@ -23,7 +23,8 @@ import type { RpcClient } from '../../shared/rpc/client.js';
 import type { DrainList } from '../../shared/rpc/drain-list.js';
 import { toSemlinkError } from '../../shared/rpc/errors.js';
 import { checkLinkId } from '../../shared/rpc/frame-header.js';
-import { FrameStreamClient, type FrameStreamClientOptions } from '../../shared/rpc/frame-stream-client.js';
+import { FrameStreamClient } from '../../shared/rpc/frame-stream-client.js';
+import type { FrameStreamClientOptions } from '../../shared/rpc/frame-stream-options.js';
 import {
   type FrameStream,
   type FrameStreamServerOptions,

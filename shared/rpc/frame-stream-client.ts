@@ -1,49 +1,13 @@
-/**
- * The sending end of a hop. Frames go in one by one; each gets exactly one `FrameResult`, the peer's or, when the
- * stream breaks, cannot be opened or stays silent, one made here that says so.
- */
-import type { ClientDuplexStream } from '@grpc/grpc-js';
-import type { ChannelStateFeedback, FrameResult } from '../gen/semlink/v1/frame_pb.js';
+import type { FrameResult } from '../gen/semlink/v1/frame_pb.js';
 import { Backoff } from './backoff.js';
 import { ByteWindow } from './byte-window.js';
-import { alreadyExists, Code, peerSentence, SemlinkError } from './errors.js';
-import { type BatchLimits, defaultBatchLimits, FrameBatch } from './frame-batch.js';
+import { alreadyExists, Code, SemlinkError } from './errors.js';
+import { defaultBatchLimits, FrameBatch } from './frame-batch.js';
 import { errorResult, type FrameLike, type FrameResponse, frameOverheadBytes } from './frame-result.js';
+import type { FrameStreamClientOptions, StreamState } from './frame-stream-options.js';
 import { PendingFrame, PendingFrames } from './pending-frames.js';
 import { StreamAttempt, type StreamEnd } from './stream-attempt.js';
-
-export interface FrameStreamClientOptions<F extends FrameLike, Req, Res extends FrameResponse, C> {
-  /** Who is at the other end, for messages: service name and address. */
-  peer: { role: string; address: string };
-  /** Name of the service (or client) on this side: `FrameError.origin` of the errors made here. */
-  origin: string;
-  /** Opens a new call, for example `() => client.propagate()`. */
-  open: () => ClientDuplexStream<Req, Res>;
-  /** Whether the connection stands; lets frames out to a peer that sends its headers only with its first answer. */
-  isConnected?: () => boolean;
-  /** A request with these frames. */
-  toRequest: (frames: F[]) => Req;
-  /** Payload bytes of a frame; a fixed overhead is added to them. */
-  bytesOf: (frame: F) => number;
-  /** Exactly once per admitted frame, with the context that was sent along. Must not throw. */
-  onResult: (result: FrameResult, context: C) => void;
-  onFeedback?: (feedback: ChannelStateFeedback[]) => void;
-  /** First message of every new stream, for what the peer must know again, such as policies. */
-  greeting?: () => Req | undefined;
-  /** Connected, draining, down: for the log. */
-  onState?: (state: StreamState, detail: string) => void;
-  /** Bytes queued and in flight together. Default 8 MiB. */
-  windowBytes?: number;
-  batch?: Partial<BatchLimits>;
-  /** A frame without an answer for so long is answered DEADLINE_EXCEEDED, milliseconds. Default 30,000. */
-  frameTimeoutMs?: number;
-  /** How long frames wait for an unreachable peer before they are answered UNAVAILABLE, milliseconds. Default 2,000. */
-  reconnectWaitMs?: number;
-  /** Delays between attempts to reach the peer, milliseconds. Default 50 to 1,000, doubling, with seeded jitter. */
-  backoff?: { baseMs?: number; maxMs?: number; seed?: number };
-}
-
-export type StreamState = 'open' | 'draining' | 'down';
+import { explainEnd } from './stream-failure.js';
 
 interface Sent<F, C> {
   readonly frame: F;
@@ -279,7 +243,7 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
 
   #ended(stream: StreamAttempt<Req, Res>, end: StreamEnd): void {
     this.#streams.delete(stream);
-    const error = this.#explain(stream, end);
+    const error = explainEnd(this.#peerName(), stream.wasOpen, end);
     if (this.#current === stream) {
       this.#current = undefined;
       this.#batch.block();
@@ -294,25 +258,6 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
     this.#checkQueued();
     if (!this.#current && this.#batch.length > 0) this.#ensureStream();
     this.#settle();
-  }
-
-  #explain(stream: StreamAttempt<Req, Res>, { code, details }: StreamEnd): SemlinkError {
-    const peer = this.#peerName();
-    if (code === Code.OK)
-      return new SemlinkError(Code.UNAVAILABLE, `${peer} ended the stream without an answer; send again`);
-    if (!stream.wasOpen) {
-      if (code !== Code.UNAVAILABLE)
-        return new SemlinkError(code, `${peer} refused the stream: ${peerSentence(details)}`);
-      return new SemlinkError(code, `${peer} is not reachable (${reason(details)}); check that it runs there`);
-    }
-    // The peer's own verdict on the stream (an oversize message, for example) keeps its code.
-    if (code === Code.UNAVAILABLE || code === Code.CANCELLED || code === Code.INTERNAL || code === Code.UNKNOWN) {
-      return new SemlinkError(
-        Code.UNAVAILABLE,
-        `the stream to ${peer} broke before the answer (${reason(details)}); send again`,
-      );
-    }
-    return new SemlinkError(code, `${peer} ended the stream: ${peerSentence(details)}`);
   }
 
   #say(state: StreamState, detail: string): void {
@@ -419,9 +364,4 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
     this.#closed = [];
     for (const resolve of closed) resolve();
   }
-}
-
-/** grpc-js wraps the system's own words, such as "connect ECONNREFUSED 127.0.0.1:1", in several layers of its own. */
-function reason(details: string): string {
-  return /.*Error: (.+?)(?:\. Resolution note:.*)?$/.exec(details)?.[1] ?? details;
 }

@@ -18,7 +18,8 @@ import { implementService } from './adapter.js';
 import { createRpcClient, type RpcClientOptions } from './client.js';
 import type { DrainList } from './drain-list.js';
 import { resultFields } from './frame-result.js';
-import { FrameStreamClient, type FrameStreamClientOptions } from './frame-stream-client.js';
+import { FrameStreamClient } from './frame-stream-client.js';
+import type { FrameStreamClientOptions } from './frame-stream-options.js';
 import { type FrameStreamServerOptions, serveFrameStream } from './frame-stream-server.js';
 import { type ServerHandle, type ServerOptions, startServer } from './server.js';
 
