@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import { fusedOps } from '../../shared/tensor/fused.js';
+import { loadTensorFlow, setTensorFlowEnvironment } from '../../shared/tensor/native.js';
+import { informationBoundBits } from './information-bound.js';
+
+setTensorFlowEnvironment(1);
+const tf = loadTensorFlow();
+
+const bits = (symbols: number[][][], snr: number[], groupSize: number) =>
+  tf.tidy(
+    () => informationBoundBits(tf, tf.tensor3d(symbols), Float32Array.from(snr), groupSize).dataSync<'float32'>()[0]!,
+  );
+
+test('is k times the capacity when every symbol has unit mean power', () => {
+  const image = [
+    [Math.SQRT1_2, Math.SQRT1_2],
+    [0, -1],
+    [0, 0],
+  ];
+  expect(bits([image, image], [3, 3], 2)).toBeCloseTo(2 * Math.log2(1 + 3), 5);
+});
+
+test('is the exact mutual information of independent Gaussian symbols', () => {
+  // I(S; S + N) = sum log2(1 + p_i / N0) for S ~ CN(0, diag p): the closed form for Gaussians (Cover and Thomas, 9.1).
+  const images = 4096;
+  const powers = [1.5, 0.5, 1];
+  const noise = fusedOps(tf).statelessNormal([images, 3, 2], 5, 0);
+  const symbols = tf.mul(
+    noise,
+    tf.tensor3d(
+      powers.map((p) => Math.sqrt(p / 2)),
+      [1, 3, 1],
+    ),
+  );
+  const snr = new Float32Array(images).fill(10);
+  const bound = informationBoundBits(tf, symbols, snr, images).dataSync<'float32'>()[0]!;
+  const exact = powers.reduce((sum, p) => sum + Math.log2(1 + 10 * p), 0);
+  expect(Math.abs(bound - exact)).toBeLessThan(0.05);
+});
+
+test('does not reward power that moves from symbol to symbol with the image', () => {
+  const moving = [
+    [
+      [Math.SQRT2, 0],
+      [0, 0],
+    ],
+    [
+      [0, 0],
+      [Math.SQRT2, 0],
+    ],
+  ];
+  const even = [
+    [
+      [1, 0],
+      [1, 0],
+    ],
+    [
+      [1, 0],
+      [1, 0],
+    ],
+  ];
+  expect(bits(moving, [10, 10], 2)).toBeCloseTo(bits(even, [10, 10], 2), 5);
+  const saved = moving.map(() => moving[0]!);
+  expect(bits(saved, [10, 10], 2)).toBeLessThan(bits(even, [10, 10], 2) - 2);
+});
+
+test('keeps groups and their channels apart, and its gradient is that of finite differences', () => {
+  const symbols = [[[0.3, -0.4]], [[1, 0.2]], [[0.7, 0.7]], [[-0.1, 0.5]]];
+  const snr = [1, 2, 5, 9];
+  const power = symbols.map(([s]) => s![0]! ** 2 + s![1]! ** 2);
+  const of = (a: number, b: number) => (power[a]! + power[b]!) / 2;
+  const expected =
+    (Math.log2(1 + of(0, 1) * 1) +
+      Math.log2(1 + of(0, 1) * 2) +
+      Math.log2(1 + of(2, 3) * 5) +
+      Math.log2(1 + of(2, 3) * 9)) /
+    4;
+  expect(bits(symbols, snr, 2)).toBeCloseTo(expected, 5);
+
+  const gradient = tf.tidy(
+    () =>
+      tf
+        .grad((s) => informationBoundBits(tf, s, Float32Array.from(snr), 2).asScalar())(tf.tensor3d(symbols))
+        .arraySync() as number[][][],
+  );
+  const step = 1e-2;
+  const moved = (by: number) => symbols.map((s, i) => (i === 1 ? [[s[0]![0]! + by, s[0]![1]!]] : s));
+  const difference = (bits(moved(step), snr, 2) - bits(moved(-step), snr, 2)) / (2 * step);
+  expect(gradient[1]![0]![0]!).toBeCloseTo(difference, 3);
+});
+
+test('refuses images that make no whole groups', () => {
+  expect(() => bits([[[1, 0]]], [1], 2)).toThrow('1 images do not make groups of 2');
+});
