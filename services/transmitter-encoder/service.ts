@@ -59,6 +59,12 @@ interface Encoding {
 
 /** Maps the stream of images to the encoder and its symbols to the channel-emulator. */
 export function transmitterService(parts: TransmitterParts) {
+  const downstreams = new Set<Downstream>();
+  parts.telemetry.metrics.trackQueue('channel', () => {
+    let bytes = 0;
+    for (const { bytesInFlight } of downstreams) bytes += bytesInFlight;
+    return bytes;
+  });
   return implementService(TransmitterEncoderService, {
     listModels: () => create(ListModelsResponseSchema, { models: modelInfos(parts.models) }),
     transmit: (call) => {
@@ -66,6 +72,7 @@ export function transmitterService(parts: TransmitterParts) {
       const mark = telemetry.tracer.markStream('Transmit', nowUnixNano());
       const closed = telemetry.metrics.streamOpened('served');
       let downstream: Downstream | undefined;
+      let downstreamClosed = (): void => {};
       serveFrameStream(call, {
         origin: ROLE,
         framesOf: (request) => request.frames,
@@ -78,13 +85,20 @@ export function transmitterService(parts: TransmitterParts) {
           for (const policy of request.policies) parts.links.setPolicy(policy.linkId, policyFrom(policy));
         },
         onFrames: (frames, stream) => {
-          downstream ??= openDownstream(parts, stream);
+          if (!downstream) {
+            downstream = openDownstream(parts, stream);
+            downstreams.add(downstream);
+            downstreamClosed = telemetry.metrics.streamOpened('called');
+          }
           for (const frame of frames) takeFrame(parts, frame, stream, downstream, mark);
         },
         onEnd: (stream) => {
           closed();
-          if (stream.signal.aborted) downstream?.cancel('the stream of images broke off');
-          else void downstream?.close();
+          if (!downstream) return;
+          downstreams.delete(downstream);
+          downstreamClosed();
+          if (stream.signal.aborted) downstream.cancel('the stream of images broke off');
+          else void downstream.close();
         },
         ...parts.stream,
         drains: parts.drains,
