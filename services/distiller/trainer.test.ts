@@ -143,6 +143,27 @@ describe('TrainingPair', () => {
   const uniform = Float32Array.from({ length: 4 * count }, () => Math.abs(normal()) % 1);
   const channel = drawChannels(uniform, { snrLowDb: 0, snrHighDb: 20, rayleighShare: 0.5, lengths: SMALL_LENGTHS });
 
+  it('has the cross-entropy of smoothed labels as its loss, in closed form where the scores are known', () => {
+    const { pair, parameters } = pairOf();
+    const bias = [0.3, -1, 2, 0, 0.7];
+    // Heads that answer the same whatever they see.
+    parameters.use(
+      parameters.entries.map(({ name, shape }, i) => {
+        if (!/^(decoder\/classes|auxiliary)\//.test(name)) return parameters.tensors()[i]!;
+        return name.endsWith('/bias') ? tf.tensor1d(bias) : tf.zeros(shape);
+      }),
+    );
+    const { report } = pair.gradient(parameters, batch, channel, [1, 2]);
+    const logSum = Math.log(bias.reduce((sum, score) => sum + Math.exp(score), 0));
+    const losses = Array.from(batch.labels, (label) =>
+      bias.reduce((sum, score, c) => sum + (smoothing / 5 + (c === label ? 1 - smoothing : 0)) * (logSum - score), 0),
+    );
+    const expected = losses.reduce((sum, loss) => sum + loss, 0) / count;
+    expect(report.task).toBeCloseTo(expected, 5);
+    expect(report.auxiliary).toBeCloseTo(expected, 5);
+    expect(report.accuracy).toBeCloseTo(batch.labels.filter((label) => label === 2).length / count, 6);
+  });
+
   it('has the loss gradient of finite differences along random directions', () => {
     const { pair, parameters } = pairOf();
     const { gradient, report } = pair.gradient(parameters, batch, channel, [1, 2]);
