@@ -1,4 +1,5 @@
 import { semlinkVersion } from '../../shared/config/index.js';
+import { suggest } from '../../shared/config/suggest.js';
 import type { Command } from './command.js';
 
 /** What each command is for, and where it is: loaded only when it is called, for some load TensorFlow. */
@@ -18,6 +19,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
   train: {
     summary: 'Trains an encoder-decoder pair, calibrates it and publishes it.',
     load: async () => (await import('./commands/train.js')).train,
+  },
+  teach: {
+    summary: 'Asks a large model about every training image once and stores what it says.',
+    load: async () => (await import('./commands/teach.js')).teach,
   },
   evaluate: {
     summary: 'Accuracy of a published model over the channel, in process, on the CIFAR-10 test images.',
@@ -51,7 +56,11 @@ async function main([name, ...argv]: readonly string[]): Promise<number> {
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!command) {
-    process.stderr.write(`semlink: there is no command "${name}"; there are ${Object.keys(COMMANDS).join(', ')}.\n`);
+    const near = suggest(name, Object.keys(COMMANDS));
+    process.stderr.write(
+      `semlink: there is no command "${name}".${near ? ` Did you mean ${near}?` : ''} ` +
+        `There are ${Object.keys(COMMANDS).join(', ')}; semlink --help says what each does.\n`,
+    );
     return 2;
   }
   return (await command.load()).run(argv);

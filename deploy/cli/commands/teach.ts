@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import { openTeacher } from '../../../services/teacher/ensemble.js';
+import { FeatureProjection } from '../../../services/teacher/projection.js';
+import { readTeacherSpec, TEACHER_FORMS } from '../../../services/teacher/spec.js';
+import { StoreTarget } from '../../../services/teacher/store-target.js';
+import { type KnowledgeTarget, teach as runTeacher, type TeachingProgress } from '../../../services/teacher/teach.js';
+import { defineConfig, loadConfigOrExit, option } from '../../../shared/config/index.js';
+import { augmentation } from '../../../shared/data/augment.js';
+import { cifar10DataSet } from '../../../shared/data/labelled-images.js';
+import { describeKnowledge, IMAGES_PER_SHARD } from '../../../shared/knowledge/description.js';
+import { openStore } from '../../../shared/knowledge/store.js';
+import type { Command } from '../command.js';
+import { storeFields } from '../knowledge-options.js';
+import { ProgressLine } from '../progress-line.js';
+
+const definition = defineConfig({
+  name: 'teach',
+  usage: 'semlink teach',
+  description:
+    'Asks a large model about every view of every image once and stores what it says; training then never needs it. Stopped or killed, the same command goes on where it was.',
+  fields: {
+    teacher: option(z.string().min(1), { description: `The large model: ${TEACHER_FORMS}.`, placeholder: 'SPEC' }),
+    dataset: option(z.enum(['cifar10']).default('cifar10'), { description: 'Data set.' }),
+    split: option(z.enum(['train', 'holdout', 'test']).default('train'), {
+      description: 'Part of it; only train is for learning.',
+    }),
+    images: option(z.int().min(1).optional(), { description: 'Only the first so many images; default: all.' }),
+    views: option(z.int().min(1).max(65_535).default(10), {
+      description: 'Views of each image; the first is the image itself, the others are shifted and flipped.',
+    }),
+    k: option(z.int().min(1).max(255).default(4), { description: 'Most probable classes stored a view.' }),
+    seed: option(
+      z
+        .int()
+        .min(0)
+        .max(2 ** 32 - 1)
+        .default(1),
+      { description: 'Seed of the views.' },
+    ),
+    feature: option(z.int().min(0).max(65_536).default(0), {
+      description: "Values of the teacher's projected feature stored a view; 0: none.",
+    }),
+    ...storeFields('shared/knowledge/cifar10', 'Where the set is stored; the folder or prefix is all its own.'),
+    shard: option(
+      z
+        .string()
+        .regex(/^\d{1,6}\/[1-9]\d{0,5}$/, 'use i/n, for example 0/4')
+        .refine((text) => Number(text.split('/')[0]) < Number(text.split('/')[1]), 'i must be below n')
+        .default('0/1'),
+      {
+        description: 'Does only part i of n, i from 0: for workers side by side; the last to end publishes the set.',
+        range: 'i/n with 0 <= i < n',
+        placeholder: 'I/N',
+      },
+    ),
+    imagesPerShard: option(z.int().min(1).max(10_000_000).default(IMAGES_PER_SHARD), {
+      description: 'Images of a stored file, the unit of work that a kill cannot undo.',
+    }),
+    threads: option(z.int().min(1).max(256).default(1), { description: 'Threads of the model.' }),
+  },
+});
+
+/** Exit status of a command that was stopped by a signal, as a shell has it. */
+const STOPPED = 130;
+
+export const teach: Command = {
+  async run(argv) {
+    const { config } = loadConfigOrExit(definition, argv);
+    const progress = new ProgressLine(process.stderr);
+    const say = (sentence: string): void => {
+      progress.clear();
+      process.stderr.write(`${sentence}\n`);
+    };
+    const stop = new AbortController();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+
+    const spec = await readTeacherSpec(config.teacher);
+    const data = await cifar10DataSet(config.split);
+    const teacher = await openTeacher(spec, { width: data.width, height: data.height, threads: config.threads });
+    if (teacher.classes !== data.classes) {
+      throw new Error(`${spec.name} knows ${teacher.classes} classes, ${data.name} has ${data.classes}`);
+    }
+    if (config.feature > 0 && teacher.featureSize === 0) {
+      throw new Error(`--feature ${config.feature}: ${spec.name} gives no feature; name it as "features" in its JSON`);
+    }
+    const knowledge = describeKnowledge({
+      dataSet: { ...data, images: data.count },
+      teacher,
+      augmentation: augmentation(config.seed),
+      images: config.images ?? data.count,
+      views: config.views,
+      topK: config.k,
+      featureSize: config.feature,
+      imagesPerShard: config.imagesPerShard,
+    });
+    const [index, of] = config.shard.split('/').map(Number);
+    const target: KnowledgeTarget = new StoreTarget(await openStore(config.store, config.s3), say);
+    say(
+      `${spec.name} teaches ${knowledge.images} images of ${data.name}, ${config.views} views each, ${knowledge.recordBytes} bytes a view, into ${config.store}`,
+    );
+    const result = await runTeacher({
+      knowledge,
+      data,
+      teacher,
+      projection: config.feature > 0 ? new FeatureProjection(teacher.featureSize, config.feature) : undefined,
+      batch: spec.batch,
+      share: { index: index!, of: of! },
+      target,
+      reporter: { say, progress: (now) => progress.update(progressText(now), now.done / now.total) },
+      stop: stop.signal,
+    });
+    await teacher.close();
+    progress.clear();
+    if (result === 'published') say(`published ${config.store}`);
+    else if (result === 'share-done') say(`part ${config.shard} is done; the set is published when all parts are`);
+    else say('stopped; the same command goes on from here');
+    return result === 'stopped' ? STOPPED : 0;
+  },
+};
+
+function progressText({ done, total, viewsPerSecond, secondsLeft }: TeachingProgress): string {
+  const minutes = Math.floor(secondsLeft / 60);
+  const left = minutes > 0 ? `${minutes} min` : `${Math.ceil(secondsLeft)} s`;
+  return `${done}/${total} views, ${viewsPerSecond.toFixed(0)} views/s, ${left} left`;
+}

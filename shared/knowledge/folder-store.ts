@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { invalidArgument, notFound } from '../rpc/errors.js';
+import type { KnowledgeStore } from './store.js';
+
+/** What is being written; never listed, and removed when the write fails. */
+const UNFINISHED = '.unfinished';
+
+/** A folder of this machine or a mounted one. */
+export class FolderStore implements KnowledgeStore {
+  readonly url: string;
+
+  constructor(folder: string) {
+    this.url = path.resolve(folder);
+  }
+
+  /** @throws SemlinkError INVALID_ARGUMENT for a URL of another kind */
+  static open(url: string): FolderStore {
+    if (url.startsWith('file://')) return new FolderStore(fileURLToPath(url));
+    if (/^[a-z][a-z0-9+.-]*:\/\//i.test(url)) {
+      throw invalidArgument('store', url, 'use a folder, or s3://bucket/prefix');
+    }
+    return new FolderStore(url);
+  }
+
+  async *list(prefix = ''): AsyncGenerator<string, void, undefined> {
+    yield* walk(this.url, '', prefix);
+  }
+
+  async size(name: string): Promise<number | undefined> {
+    try {
+      const found = await stat(this.#pathOf(name));
+      return found.isFile() ? found.size : undefined;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async read(name: string, offset: number, length: number): Promise<Uint8Array> {
+    let file: FileHandle;
+    try {
+      file = await open(this.#pathOf(name), 'r');
+    } catch (error) {
+      if (isMissing(error)) throw notFound(`object in ${this.url}`, name, 'there is none of this name');
+      throw error;
+    }
+    try {
+      const { size } = await file.stat();
+      const bytes = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
+      let at = 0;
+      while (at < bytes.length) {
+        const { bytesRead } = await file.read(bytes, at, bytes.length - at, offset + at);
+        if (bytesRead === 0) break;
+        at += bytesRead;
+      }
+      return bytes.subarray(0, at);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async write(name: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+    const target = this.#pathOf(name);
+    const folder = path.dirname(target);
+    await mkdir(folder, { recursive: true });
+    const unfinished = path.join(folder, `${UNFINISHED}-${randomUUID()}`);
+    try {
+      const file = await open(unfinished, 'wx');
+      try {
+        for await (const chunk of chunks) await file.writeFile(chunk);
+        // Without this a power cut could leave the name without the content.
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(unfinished, target);
+    } catch (error) {
+      await rm(unfinished, { force: true });
+      throw error;
+    }
+    await syncFolder(folder);
+  }
+
+  async remove(name: string): Promise<void> {
+    await rm(this.#pathOf(name), { force: true });
+  }
+
+  below(prefix: string): FolderStore {
+    return new FolderStore(this.#pathOf(prefix));
+  }
+
+  close(): void {}
+
+  #pathOf(name: string): string {
+    return path.join(this.url, ...checkedParts(name));
+  }
+}
+
+/**
+ * The parts of an object's name.
+ *
+ * @throws SemlinkError INVALID_ARGUMENT for a name that could lead out of the store
+ */
+export function checkedParts(name: string): string[] {
+  const parts = name.split('/');
+  if (parts.every((part) => /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(part))) return parts;
+  throw invalidArgument(
+    'object name',
+    name,
+    'use letters, digits, ".", "_" and "-", not "." first, with "/" between parts',
+  );
+}
+
+async function* walk(root: string, below: string, prefix: string): AsyncGenerator<string, void, undefined> {
+  let entries: { name: string; isDirectory(): boolean; isFile(): boolean }[];
+  try {
+    entries = await readdir(path.join(root, below), { withFileTypes: true });
+  } catch (error) {
+    if (isMissing(error)) return;
+    throw error;
+  }
+  const names = entries.map((entry) => ({ entry, name: below === '' ? entry.name : `${below}/${entry.name}` }));
+  // A folder sorts as its name with "/", as the names in it do.
+  const key = (one: (typeof names)[number]): string => (one.entry.isDirectory() ? `${one.name}/` : one.name);
+  names.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  for (const { entry, name } of names) {
+    if (entry.name.startsWith('.')) continue;
+    if (entry.isDirectory()) {
+      if (`${name}/`.startsWith(prefix) || prefix.startsWith(`${name}/`)) yield* walk(root, name, prefix);
+    } else if (entry.isFile() && name.startsWith(prefix)) {
+      yield name;
+    }
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } catch {
+    // Some file systems cannot; the content itself is safe.
+  } finally {
+    await handle.close();
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}
