@@ -3,6 +3,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { invalidArgument, notFound } from '../rpc/errors.js';
+import { checkedParts } from './object-name.js';
 import type { KnowledgeStore } from './store.js';
 
 /** What is being written; never listed, and removed when the write fails. */
@@ -97,21 +98,6 @@ export class FolderStore implements KnowledgeStore {
   #pathOf(name: string): string {
     return path.join(this.url, ...checkedParts(name));
   }
-}
-
-/**
- * The parts of an object's name.
- *
- * @throws SemlinkError INVALID_ARGUMENT for a name that could lead out of the store
- */
-export function checkedParts(name: string): string[] {
-  const parts = name.split('/');
-  if (parts.every((part) => /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(part))) return parts;
-  throw invalidArgument(
-    'object name',
-    name,
-    'use letters, digits, ".", "_" and "-", not "." first, with "/" between parts',
-  );
 }
 
 async function* walk(root: string, below: string, prefix: string): AsyncGenerator<string, void, undefined> {
