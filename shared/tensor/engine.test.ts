@@ -3,7 +3,7 @@ process.env.TF_NUM_INTRAOP_THREADS = '1';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { graphPorts } from '../codec/model-folder.js';
 import type { NetworkSpec } from '../codec/network.js';
 import { encoderGraph } from '../codec/network-graph.js';
@@ -14,7 +14,6 @@ import { ModelSession } from './session.js';
 const root = mkdtempSync(path.join(os.tmpdir(), 'semlink-engine-'));
 /** Wide and large enough that a batch takes a while. */
 const heavySpec: NetworkSpec = { ...SMALL_SPEC, width: 32, height: 32, stages: [32, 48, 64] };
-const engines: Engine[] = [];
 
 function folderOf(spec: NetworkSpec): string {
   const folder = mkdtempSync(path.join(root, 'encoder-'));
@@ -25,12 +24,6 @@ function folderOf(spec: NetworkSpec): string {
 const smallFolder = folderOf(SMALL_SPEC);
 const ports = graphPorts(SMALL_SPEC, 'encoder');
 
-function newEngine(): Engine {
-  const engine = new Engine({ threads: 1 });
-  engines.push(engine);
-  return engine;
-}
-
 /** Fresh inputs of a batch. */
 function inputs(spec: NetworkSpec, batch: number, seed = 1): (Float32Array | Uint8Array)[] {
   return [
@@ -40,14 +33,18 @@ function inputs(spec: NetworkSpec, batch: number, seed = 1): (Float32Array | Uin
   ];
 }
 
-afterEach(async () => {
-  await Promise.all(engines.splice(0).map((engine) => engine.close()));
-});
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
 describe('Engine', () => {
+  let engine: Engine;
+  beforeAll(() => {
+    engine = new Engine({ threads: 1 });
+  });
+  afterAll(async () => {
+    await engine.close();
+    rmSync(root, { recursive: true, force: true });
+  });
+
   it('gives what a session in this thread gives, each caller its own', async () => {
-    const model = await newEngine().load(smallFolder, ports);
+    const model = await engine.load(smallFolder, ports);
     const session = new ModelSession(smallFolder, ports);
     const seeds = [1, 2, 3, 4, 5, 6];
     const answers = await Promise.all(seeds.map((seed) => model.run(seed, inputs(SMALL_SPEC, seed, seed))));
@@ -59,14 +56,13 @@ describe('Engine', () => {
   });
 
   it('takes the buffers of its inputs over instead of copying them', async () => {
-    const model = await newEngine().load(smallFolder, ports);
+    const model = await engine.load(smallFolder, ports);
     const given = inputs(SMALL_SPEC, 2);
     await model.run(2, given);
     expect(given.map((array) => array.length)).toEqual([0, 0, 0]);
   });
 
   it('names the folder of a model that is missing or damaged, and goes on', async () => {
-    const engine = newEngine();
     const missing = path.join(root, 'no-such-model');
     await expect(engine.load(missing, ports)).rejects.toThrow(`cannot load the TensorFlow model in ${missing}`);
     const damaged = mkdtempSync(path.join(root, 'damaged-'));
@@ -77,7 +73,7 @@ describe('Engine', () => {
   });
 
   it('rejects only the call whose inputs do not fit', async () => {
-    const model = await newEngine().load(smallFolder, ports);
+    const model = await engine.load(smallFolder, ports);
     const [good, short, few, after] = await Promise.allSettled([
       model.run(1, inputs(SMALL_SPEC, 1)),
       model.run(3, inputs(SMALL_SPEC, 2)),
@@ -91,7 +87,7 @@ describe('Engine', () => {
   });
 
   it('keeps this thread free while a large batch is computed', async () => {
-    const model = await newEngine().load(folderOf(heavySpec), graphPorts(heavySpec, 'encoder'));
+    const model = await engine.load(folderOf(heavySpec), graphPorts(heavySpec, 'encoder'));
     const given = inputs(heavySpec, 256);
     let ticks = 0;
     const timer = setInterval(() => ticks++, 1);
@@ -103,10 +99,10 @@ describe('Engine', () => {
   });
 
   it('rejects everything that waits exactly once when it is closed in the middle, and everything later', async () => {
-    const engine = newEngine();
+    const own = new Engine({ threads: 1 });
     let failures = 0;
-    engine.onFailure = () => failures++;
-    const model: EngineModel = await engine.load(smallFolder, ports);
+    own.onFailure = () => failures++;
+    const model: EngineModel = await own.load(smallFolder, ports);
     const settled: string[] = [];
     const calls = Array.from({ length: 20 }, (_, i) =>
       model.run(64, inputs(SMALL_SPEC, 64)).then(
@@ -114,13 +110,13 @@ describe('Engine', () => {
         (error: Error) => settled.push(error.message),
       ),
     );
-    await engine.close();
+    await own.close();
     await Promise.all(calls);
     expect(settled).toHaveLength(20);
     expect(settled.at(-1)).toMatch(/engine has been closed/);
     await expect(model.run(1, inputs(SMALL_SPEC, 1))).rejects.toThrow(/engine has been closed/);
-    await expect(engine.load(smallFolder, ports)).rejects.toThrow(/engine has been closed/);
-    await engine.close();
+    await expect(own.load(smallFolder, ports)).rejects.toThrow(/engine has been closed/);
+    await own.close();
     expect(failures).toBe(0);
   });
 });
