@@ -5,9 +5,10 @@ import {
   KnowledgeManifestSchema,
   type ShardEntry,
 } from '../gen/semlink/v1/knowledge_pb.js';
-import { checkDescription, descriptionJson, knowledgeSha256 } from './description.js';
+import { checkDescription, knowledgeSha256 } from './description.js';
 import { KnowledgeFault } from './fault.js';
-import { shardEntry, shardFile, shardRanges, verifyShardFile } from './shard.js';
+import { inspectShard } from './inspector.js';
+import { shardFile, shardRanges } from './shard.js';
 import type { KnowledgeStore } from './store.js';
 
 export const MANIFEST = 'manifest.json';
@@ -71,25 +72,11 @@ export async function storedShards(
   knowledge: KnowledgeDescription,
   onFault: (fault: KnowledgeFault) => void = () => {},
 ): Promise<ShardEntry[]> {
-  const wanted = descriptionJson(knowledge);
   const found: ShardEntry[] = [];
   for (const range of shardRanges(knowledge)) {
-    const name = shardFile(range);
-    const size = await store.size(name);
-    if (size === undefined) continue;
-    const where = `${store.url}/${name}`;
     try {
-      const file = await store.read(name, 0, size);
-      const layout = verifyShardFile(file, where);
-      if (descriptionJson(layout.header.knowledge!) !== wanted)
-        throw otherSet(where, layout.header.knowledge!, knowledge);
-      if (layout.header.firstImage !== range.firstImage) {
-        throw new KnowledgeFault(
-          'misplaced',
-          `${where} holds the images from ${layout.header.firstImage} on; rename it`,
-        );
-      }
-      found.push(shardEntry(layout, file));
+      const entry = await inspectShard(store, { knowledge, ...range });
+      if (entry) found.push(entry);
     } catch (error) {
       const remakeable = error instanceof KnowledgeFault && (error.kind === 'damaged' || error.kind === 'truncated');
       if (!remakeable) throw error;
@@ -97,34 +84,6 @@ export async function storedShards(
     }
   }
   return found;
-}
-
-/** A shard that belongs to another set, with the first thing that tells them apart. */
-function otherSet(where: string, found: KnowledgeDescription, wanted: KnowledgeDescription): KnowledgeFault {
-  const todo = 'choose an empty store for this set';
-  if (found.dataSet!.sha256 !== wanted.dataSet!.sha256) {
-    return new KnowledgeFault(
-      'other-data-set',
-      `${where} is knowledge of ${found.dataSet!.name}, not of this ${wanted.dataSet!.name}; ${todo}`,
-    );
-  }
-  if (found.teacher!.sha256 !== wanted.teacher!.sha256) {
-    return new KnowledgeFault(
-      'other-teacher',
-      `${where} is of the teacher ${found.teacher!.name} (${found.teacher!.sha256.slice(0, 12)}), not of this ${wanted.teacher!.name} (${wanted.teacher!.sha256.slice(0, 12)}); ${todo}`,
-    );
-  }
-  if (found.augmentation!.sha256 !== wanted.augmentation!.sha256) {
-    return new KnowledgeFault(
-      'other-augmentation',
-      `${where} has views of seed ${found.augmentation!.seed}, not ${wanted.augmentation!.seed}; ${todo}`,
-    );
-  }
-  const field = (['images', 'views', 'topK', 'featureSize', 'imagesPerShard', 'recordsPerBlock'] as const).find(
-    (name) => found[name] !== wanted[name],
-  );
-  const what = field ? `${found[field]} ${field}, not ${wanted[field]}` : 'another description';
-  return new KnowledgeFault('misplaced', `${where} belongs to a set with ${what}; ${todo}`);
 }
 
 /** Publishes a set whose shards are all stored: from now on it can be read. The same shards give the same bytes. */

@@ -1,12 +1,6 @@
 import { createHash } from 'node:crypto';
 import { create, fromJsonString, toJson } from '@bufbuild/protobuf';
-import {
-  type KnowledgeDescription,
-  type ShardEntry,
-  ShardEntrySchema,
-  type ShardHeader,
-  ShardHeaderSchema,
-} from '../gen/semlink/v1/knowledge_pb.js';
+import { type KnowledgeDescription, type ShardHeader, ShardHeaderSchema } from '../gen/semlink/v1/knowledge_pb.js';
 import { checkDescription } from './description.js';
 import { KnowledgeFault } from './fault.js';
 
@@ -15,7 +9,7 @@ const END_MAGIC = Buffer.from('SLKEND1\n', 'latin1');
 const PREFIX_BYTES = 48;
 const FOOTER_BYTES = 24;
 /** Of a block's SHA-256, which is kept after it. */
-export const CHECK_BYTES = 16;
+const CHECK_BYTES = 16;
 /** Far more than a header ever has; for reading it with what follows in one go. */
 export const HEADER_READ_BYTES = 4096;
 const MOST_HEADER_BYTES = 1024 ** 2;
@@ -192,32 +186,4 @@ export function parseShardStart(start: Uint8Array, where: string): ShardLayout |
     );
   }
   return new ShardLayout(message, new Uint8Array(header));
-}
-
-/**
- * Checks a whole shard file in memory: header, every block, end.
- *
- * @throws KnowledgeFault naming `where`
- */
-export function verifyShardFile(file: Uint8Array, where: string): ShardLayout {
-  const layout = parseShardStart(file, where);
-  if (!layout) throw new KnowledgeFault('truncated', `${where} ends within its header; ${MAKE_ANEW}`);
-  layout.checkEnd(file, file.length, where);
-  for (let block = 0; block < layout.blocks; block++) {
-    const { offset, length } = layout.rangeOfBlock(block);
-    layout.checkedBlock(block, file.subarray(offset, offset + length), where);
-  }
-  return layout;
-}
-
-/** What a manifest says about a shard file. */
-export function shardEntry(layout: ShardLayout, file: Uint8Array): ShardEntry {
-  const { firstImage, images } = layout.header;
-  return create(ShardEntrySchema, {
-    file: shardFile(layout.header),
-    firstImage,
-    images,
-    bytes: file.length,
-    sha256: createHash('sha256').update(file).digest('hex'),
-  });
 }

@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto';
+import { philox4x32 } from '../channel/philox.js';
+import type { KnowledgeSet } from './knowledge-set.js';
+
+/** Which records, in which order. */
+export interface RecordSelection {
+  readonly firstImage?: number | undefined;
+  /** 0 or left out: all from `firstImage` on. */
+  readonly images?: number | undefined;
+  /** Left out: by image, then by view. */
+  readonly shuffle?: { readonly seed: number; readonly epoch: number } | undefined;
+}
+
+/** Blocks whose records are mixed with each other: half a megabyte of CIFAR-10 records. */
+const WINDOW_BLOCKS = 32;
+
+/** A part of an order: blocks to read, and the records in them. */
+export interface OrderWindow {
+  /** Place of the first record in the order. */
+  readonly position: number;
+  readonly count: number;
+  /** Rising. */
+  readonly blocks: number[];
+  /** The ids in their order; made only when it is asked for. */
+  ids(): Uint32Array;
+}
+
+/**
+ * An order of records, window by window. It takes no memory that grows with the number of records, and starts anywhere
+ * without making what comes before.
+ */
+export class RecordOrder {
+  readonly total: number;
+  readonly #set: KnowledgeSet;
+  readonly #selection: RecordSelection;
+  readonly #first: number;
+  readonly #end: number;
+
+  /** @throws RangeError when the images are not in the set */
+  constructor(set: KnowledgeSet, selection: RecordSelection) {
+    const { images, views } = set.description;
+    const firstImage = selection.firstImage ?? 0;
+    const count = selection.images || images - firstImage;
+    if (firstImage + count > images || count < 1) {
+      throw new RangeError(
+        `images ${firstImage} to ${firstImage + count - 1} are not in the set; it has 0 to ${images - 1}`,
+      );
+    }
+    this.#set = set;
+    this.#selection = selection;
+    this.#first = firstImage * views;
+    this.#end = (firstImage + count) * views;
+    this.total = this.#end - this.#first;
+  }
+
+  /** All windows that reach beyond `position`. */
+  *windows(position = 0): Generator<OrderWindow, void, undefined> {
+    const set = this.#set;
+    const firstBlock = set.blockOf(this.#first);
+    const count = set.blockOf(this.#end - 1) - firstBlock + 1;
+    const { shuffle } = this.#selection;
+    const permutation = shuffle && new Permutation(count, shuffle);
+    let at = 0;
+    for (let window = 0; window * WINDOW_BLOCKS < count; window++) {
+      const places = Math.min(WINDOW_BLOCKS, count - window * WINDOW_BLOCKS);
+      const blocks = Array.from({ length: places }, (_, i) => {
+        const place = window * WINDOW_BLOCKS + i;
+        return firstBlock + (permutation ? permutation.at(place) : place);
+      }).sort((a, b) => a - b);
+      const records = blocks.reduce((sum, block) => sum + this.#within(block).count, 0);
+      if (at + records > position) {
+        yield {
+          position: at,
+          count: records,
+          blocks,
+          ids: () => this.#ids(blocks, records, permutation, window),
+        };
+      }
+      at += records;
+    }
+  }
+
+  /** The part of a block that is selected. */
+  #within(block: number): { first: number; count: number } {
+    const { first, count } = this.#set.rangeOfBlock(block);
+    const from = Math.max(first, this.#first);
+    return { first: from, count: Math.min(first + count, this.#end) - from };
+  }
+
+  #ids(blocks: readonly number[], records: number, permutation: Permutation | undefined, window: number): Uint32Array {
+    const ids = new Uint32Array(records);
+    let at = 0;
+    for (const block of blocks) {
+      const { first, count } = this.#within(block);
+      for (let i = 0; i < count; i++) ids[at++] = first + i;
+    }
+    permutation?.mix(ids, window);
+    return ids;
+  }
+}
+
+const FEISTEL_ROUNDS = 4;
+
+/** A random permutation of 0 to count - 1 that is computed place by place. */
+class Permutation {
+  readonly #count: number;
+  readonly #half: number;
+  readonly #mask: number;
+  readonly #epoch: number;
+  readonly #key: readonly [number, number];
+  readonly #words = new Uint32Array(4);
+
+  constructor(count: number, { seed, epoch }: { readonly seed: number; readonly epoch: number }) {
+    const digest = createHash('sha256').update(`semlink-order-v1\n${seed}`).digest();
+    this.#key = [digest.readUInt32LE(0), digest.readUInt32LE(4)];
+    this.#count = count;
+    this.#epoch = epoch;
+    // The smallest even number of bits that holds them all.
+    this.#half = Math.max(1, Math.ceil(Math.log2(Math.max(2, count)) / 2));
+    this.#mask = 2 ** this.#half - 1;
+  }
+
+  /** A Feistel network permutes 0 to 4^half - 1; walking on from results that are too large stays a permutation. */
+  at(place: number): number {
+    let value = place;
+    do {
+      let left = Math.floor(value / (this.#mask + 1));
+      let right = value & this.#mask;
+      for (let round = 0; round < FEISTEL_ROUNDS; round++) {
+        philox4x32(this.#words, right, round, 0, this.#epoch, ...this.#key);
+        [left, right] = [right, left ^ (this.#words[0]! & this.#mask)];
+      }
+      value = left * (this.#mask + 1) + right;
+    } while (value >= this.#count);
+    return value;
+  }
+
+  /** Fisher-Yates; the draws follow from the epoch and the window. The bias of a 32-bit draw is below 2^-16. */
+  mix(ids: Uint32Array, window: number): void {
+    const words = this.#words;
+    for (let i = ids.length - 1; i > 0; i--) {
+      const draw = ids.length - 1 - i;
+      if (draw % 4 === 0) philox4x32(words, draw / 4, window, 1, this.#epoch, ...this.#key);
+      const j = Math.floor((words[draw % 4]! / 2 ** 32) * (i + 1));
+      const id = ids[i]!;
+      ids[i] = ids[j]!;
+      ids[j] = id;
+    }
+  }
+}
