@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededUniform } from '../../shared/codec/small-model.fixture.js';
-import { augmentedBatch, epochOrder, type LabelledImages } from './batches.js';
+import { writeView } from '../../shared/data/augment.js';
+import { augmentedBatch, epochOrder, knownBatch, type LabelledImages, type TrainingKnowledge } from './batches.js';
 
 /** Images whose pixels say where they are: red is the row, green the column, blue the image. */
 function coordinates(count: number, width: number, height: number): LabelledImages {
@@ -131,5 +132,34 @@ describe('epochOrder', () => {
         }
       }),
     );
+  });
+});
+
+describe('knownBatch', () => {
+  const width = 5;
+  const height = 4;
+  const size = width * height * 3;
+  const images = {
+    rgb: Uint8Array.from({ length: 3 * size }, (_, i) => i % 251),
+    labels: Uint8Array.of(4, 7, 9),
+    count: 3,
+    width,
+    height,
+  };
+  const knowledge: TrainingKnowledge = {
+    views: 2,
+    classes: 2,
+    viewOf: (image, view) => ({ rowShift: image - 1, columnShift: view, flip: view === 1 }),
+    restore: (image, view, temperature, out, to) => out.set([image + view / 2, temperature], to),
+  };
+
+  it('shows the student the very view that the teacher saw, with what it said about it', () => {
+    const batch = knownBatch(images, knowledge, Uint32Array.of(2, 0), Float32Array.of(0.49, 0.5), 3);
+    expect([...batch.labels]).toEqual([9, 4]);
+    expect([...batch.teacher!]).toEqual([2, 3, 0.5, 3]);
+    const expected = new Float32Array(2 * size);
+    writeView(images.rgb, 2 * size, images, knowledge.viewOf(2, 0), expected, 0);
+    writeView(images.rgb, 0, images, knowledge.viewOf(0, 1), expected, size);
+    expect(batch.rgb).toEqual(expected);
   });
 });

@@ -1,4 +1,4 @@
-import { viewFromDraws, writeView } from '../../shared/data/augment.js';
+import { type ImageView, viewFromDraws, writeView } from '../../shared/data/augment.js';
 
 /** Images with labels in memory: rgb is count * height * width * 3 bytes, rows of R, G, B. */
 export interface LabelledImages {
@@ -13,6 +13,8 @@ export interface LabelledImages {
 export interface Batch {
   rgb: Float32Array;
   labels: Int32Array;
+  /** The teacher's distribution of each view, at the temperature of the loss; absent: labels alone. */
+  teacher?: Float32Array;
 }
 
 /**
@@ -39,4 +41,39 @@ export function augmentedBatch(images: LabelledImages, indices: Uint32Array, dra
     writeView(images.rgb, index * size, images, view, rgb, i * size);
   });
   return { rgb, labels };
+}
+
+/** What a teacher said about stored views of the training images. */
+export interface TrainingKnowledge {
+  /** Views stored of each image. */
+  readonly views: number;
+  readonly classes: number;
+  viewOf(image: number, view: number): ImageView;
+  /** Writes the teacher's distribution at a temperature, `classes` values, to `out` from index `to` on. */
+  restore(image: number, view: number, temperature: number, out: Float32Array, to: number): void;
+}
+
+/**
+ * Copies stored views of images, exactly as the teacher saw them, with what it said about each.
+ *
+ * @param draws 1 uniform variate an image: which view
+ */
+export function knownBatch(
+  images: LabelledImages,
+  knowledge: TrainingKnowledge,
+  indices: Uint32Array,
+  draws: Float32Array,
+  temperature: number,
+): Batch {
+  const size = images.width * images.height * 3;
+  const rgb = new Float32Array(indices.length * size);
+  const labels = new Int32Array(indices.length);
+  const teacher = new Float32Array(indices.length * knowledge.classes);
+  indices.forEach((index, i) => {
+    labels[i] = images.labels[index]!;
+    const view = Math.floor(draws[i]! * knowledge.views);
+    writeView(images.rgb, index * size, images, knowledge.viewOf(index, view), rgb, i * size);
+    knowledge.restore(index, view, temperature, teacher, i * knowledge.classes);
+  });
+  return { rgb, labels, teacher };
 }

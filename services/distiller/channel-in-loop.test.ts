@@ -6,7 +6,7 @@ import { seededNormal, seededUniform } from '../../shared/codec/small-model.fixt
 import { loadTensorFlow } from '../../shared/tensor/native.js';
 import { type BatchChannel, type ChannelRange, drawChannels, throughTheAir } from './channel-in-loop.js';
 
-const range: ChannelRange = { snrLowDb: -6, snrHighDb: 20, rayleighShare: 0.3, lengths: [2, 4, 8, 16] };
+const range: ChannelRange = { snrLowDb: -6, snrHighDb: 20, rayleighShare: 0.3, lengths: [2, 4, 8, 16], groupSize: 1 };
 const draw = (count: number, seed: number, of: ChannelRange = range) =>
   drawChannels(Float32Array.from({ length: 4 * count }, seededUniform(seed)), of);
 

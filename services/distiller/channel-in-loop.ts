@@ -22,6 +22,8 @@ export interface ChannelRange {
   /** Share of images that see block Rayleigh fading; the others see AWGN. */
   rayleighShare: number;
   lengths: readonly number[];
+  /** Images, consecutive, that share average SNR and k; 1: each has its own. */
+  groupSize: number;
 }
 
 /** @param draws 4 uniform variates an image: SNR, model, fading, length */
@@ -34,13 +36,10 @@ export function drawChannels(draws: Float32Array, range: ChannelRange): BatchCha
     frameSnrDb: new Float32Array(n),
     channelUses: new Float32Array(n),
   };
+  const drawsOf = (i: number) => draws.subarray(4 * i, 4 * i + 4) as unknown as [number, number, number, number];
   for (let i = 0; i < n; i++) {
-    const [snr, model, fading, length] = draws.subarray(4 * i, 4 * i + 4) as unknown as [
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [snr, , , length] = drawsOf(i - (i % range.groupSize));
+    const [, model, fading] = drawsOf(i);
     const snrDb = range.snrLowDb + snr * (range.snrHighDb - range.snrLowDb);
     const gain = model < range.rayleighShare ? -Math.log(1 - fading) : 1;
     channel.averageSnrDb[i] = snrDb;

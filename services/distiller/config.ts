@@ -71,12 +71,34 @@ export const distillerConfig = defineConfig({
       description: 'Message lengths k, ascending; each image of a batch draws one.',
       unit: 'channel uses',
     }),
+    size: option(z.enum(['s', 'm', 'l']).default('m'), {
+      description: 'Size of the codec: encoder of at most 0.1, 0.35 or 1 M parameters and 8, 25 or 90 MFLOP.',
+    }),
+    knowledge: option(z.string().optional(), {
+      description: 'Store of what a teacher said about the images; none: training on labels.',
+      placeholder: 'FOLDER|URL',
+    }),
+    distillation: option(z.number().min(0).max(1).default(0.9), {
+      description: "Weight of the teacher's answer against the label's; only with --knowledge.",
+    }),
+    temperature: option(z.number().min(0.1).max(100).default(2), {
+      description: 'Temperature of teacher and student; only with --knowledge.',
+    }),
+    bottleneck: option(z.number().min(0).max(10).default(0), {
+      description: 'Weight of the information bound in the loss; needs --group-size above 1.',
+      unit: 'nats a bit',
+    }),
+    groupSize: option(z.int().min(1).max(4096).default(1), {
+      description: 'Images of a batch that share average SNR and length, over which the information bound is taken.',
+    }),
     threads: option(z.int().min(1).max(256).default(1), {
       description: 'TensorFlow threads. Another number gives a slightly different model from the same seed.',
     }),
   },
   check: (config) => {
     if (config.snrLowDb >= config.snrHighDb) return '--snr-low-db must be below --snr-high-db.';
+    if (config.batchSize % config.groupSize !== 0) return '--group-size must divide --batch-size.';
+    if (config.bottleneck > 0 && config.groupSize === 1) return '--bottleneck needs --group-size above 1.';
     const ascending = config.channelUses.every((k, i, all) => i === 0 || k > all[i - 1]!);
     return ascending ? undefined : '--channel-uses must be ascending, without repeats.';
   },

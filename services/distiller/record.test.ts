@@ -7,7 +7,8 @@ import { type EpochRecord, TrainingRecord } from './record.js';
 const epochOf = (epoch: number): EpochRecord => ({
   epoch,
   step: 351 * epoch,
-  loss: { task: 1.5 / epoch, auxiliary: 1.4 / epoch },
+  loss: { task: 1.5 / epoch, auxiliary: 1.4 / epoch, teacher: 0 },
+  semanticBits: 0,
   accuracy: 0.1 * epoch,
   imagesPerSecond: 900,
   learningRate: 0.006,

@@ -6,7 +6,9 @@ export interface EpochRecord {
   epoch: number;
   step: number;
   /** Means over the epoch, nats. */
-  loss: { task: number; auxiliary: number };
+  loss: { task: number; auxiliary: number; teacher: number };
+  /** Semantic information rate, bits an image, mean over the epoch; 0 where it was not watched (groups of one). */
+  semanticBits: number;
   /** Share of training images answered right, over the whole range of channels. */
   accuracy: number;
   imagesPerSecond: number;

@@ -1,26 +1,25 @@
-import type { Tensor, Tensor2D } from '@tensorflow/tfjs-node-gpu';
+import type { Tensor } from '@tensorflow/tfjs-node-gpu';
 import { classScores, imageFeatures, type NetworkSpec, symbolsOf } from '../../shared/codec/network.js';
 import type { FusedOps } from '../../shared/tensor/fused.js';
 import type { Tf } from '../../shared/tensor/native.js';
 import type { Batch } from './batches.js';
 import { type BatchChannel, throughTheAir } from './channel-in-loop.js';
+import { informationBoundBits } from './information-bound.js';
+import { answerLoss, type LossOptions } from './loss.js';
 import type { Parameters } from './parameters.js';
 import type { TrainingOps } from './training-ops.js';
 
 /** Terms of one batch's loss, nats, and the share of images answered right. */
 export interface StepReport {
-  /** Cross-entropy of the receiver's answer. */
+  /** Cross-entropy of the receiver's answer with the labels. */
   task: number;
-  /** Cross-entropy of the auxiliary answer straight from the encoder's features. */
+  /** Loss of the auxiliary answer straight from the encoder's features. */
   auxiliary: number;
+  /** KL divergence of the receiver's answer from the teacher's at the temperature; 0 without a teacher. */
+  teacher: number;
+  /** Semantic information rate: bound of what the received symbols tell of an image, bits; 0 where groups are of one. */
+  bits: number;
   accuracy: number;
-}
-
-export interface LossOptions {
-  /** Label smoothing, 0 to 1. */
-  smoothing: number;
-  /** Weight of the auxiliary head. It is not published: it only gives the encoder a gradient without channel noise. */
-  auxiliary: number;
 }
 
 /** Runs the pair with the channel in the loop, for one batch. */
@@ -73,17 +72,21 @@ export class TrainingPair {
       const inputs = parameters.tensors();
       const compute = tf.valueAndGrads((...tensors) => {
         parameters.use(tensors as unknown as Tensor[]);
-        const { task, auxiliary, correct } = this.#forward(batch, channel, noiseKey);
-        terms = [tf.keep(task), tf.keep(auxiliary), tf.keep(correct)];
-        return tf.add(task, tf.mul(auxiliary, this.#loss.auxiliary)).asScalar();
+        const { answer, auxiliary, bits, correct } = this.#forward(batch, channel, noiseKey);
+        const teacher = answer.teacher ?? tf.scalar(0);
+        terms = [answer.labels, auxiliary, teacher, bits, correct].map((term) => tf.keep(term.clone()));
+        const loss = tf.add(answer.total, tf.mul(auxiliary, this.#loss.auxiliary));
+        // Without its weight the bound is only watched: no gradient is spent on it.
+        return (this.#loss.bottleneck > 0 ? tf.add(loss, tf.mul(bits, this.#loss.bottleneck)) : loss).asScalar();
       });
       const { grads } = compute(inputs);
       parameters.use(inputs);
       return parameters.flatten(grads);
     });
-    const [task, auxiliary, accuracy] = terms.map((t) => t.dataSync()[0]!) as [number, number, number];
+    const [task, auxiliary, teacher, bits, accuracy] = terms.map((t) => t.dataSync()[0]!);
     tf.dispose(terms);
-    return { gradient, report: { task, auxiliary, accuracy } };
+    const report = { task: task!, auxiliary: auxiliary!, teacher: teacher!, bits: bits!, accuracy: accuracy! };
+    return { gradient, report };
   }
 
   /** The encoder's features of a batch before any adaptation, [N, stages[2]]; call inside a tidy. */
@@ -106,13 +109,14 @@ export class TrainingPair {
     const scores = classScores<Tensor>(this.#ops, this.#spec, received, column(channel.frameSnrDb), k);
     const direct = this.#ops.dense(features, 'auxiliary', classes);
     const labels = tf.tensor1d(batch.labels, 'int32');
-    const target = tf.oneHot(labels, classes) as Tensor2D;
-    const { smoothing } = this.#loss;
-    const crossEntropy = (logits: Tensor) =>
-      tf.neg(
-        tf.mean(tf.sum(tf.mul(tf.add(tf.mul(target, 1 - smoothing), smoothing / classes), tf.logSoftmax(logits)), 1)),
-      );
+    const { groupSize } = this.#loss;
+    const frameSnr = channel.gainPower.map((gain, i) => gain / channel.noisePower[i]!);
     const correct = tf.mean(tf.cast(tf.equal(tf.argMax(scores, 1), labels), 'float32'));
-    return { task: crossEntropy(scores), auxiliary: crossEntropy(direct), correct };
+    return {
+      answer: answerLoss(tf, scores, batch, this.#loss),
+      auxiliary: answerLoss(tf, direct, batch, this.#loss).total,
+      bits: groupSize > 1 && n > 1 ? informationBoundBits(tf, symbols, frameSnr, groupSize) : tf.scalar(0),
+      correct,
+    };
   }
 }

@@ -18,18 +18,24 @@ import type { DistillerConfig } from './config.js';
 import { FrozenPair } from './frozen-pair.js';
 import { learningRateAt } from './optimizer.js';
 import { type EpochRecord, TrainingRecord } from './record.js';
+import type { StepReport } from './step.js';
 import { Trainer } from './trainer.js';
 
-/** Sizes of the published codec. */
+/** Limits of the encoder: s 0.1 M parameters and 8 MFLOP an image, m 0.35 M and 25, l 1 M and 90. */
+const SIZES: Record<DistillerConfig['size'], Pick<NetworkSpec, 'stages' | 'conditionUnits' | 'decoderUnits'>> = {
+  s: { stages: [16, 32, 56], conditionUnits: 16, decoderUnits: 256 },
+  m: { stages: [32, 48, 96], conditionUnits: 32, decoderUnits: 256 },
+  l: { stages: [64, 96, 160], conditionUnits: 32, decoderUnits: 256 },
+};
+
+/** Sizes of the codec to be trained. */
 export function networkSpec(config: DistillerConfig): NetworkSpec {
   return {
     width: 32,
     height: 32,
     classes: CIFAR10_CLASS_NAMES.length,
-    stages: [32, 48, 96],
     maxChannelUses: config.channelUses.at(-1)!,
-    conditionUnits: 32,
-    decoderUnits: 256,
+    ...SIZES[config.size],
   };
 }
 
@@ -73,7 +79,7 @@ export async function train(
   const spec = networkSpec(config);
   const resume = await checkpoints.read();
   const images = { ...training, rgb: training.images, count: config.images };
-  const trainer = new Trainer(loadTensorFlow(), config, spec, images, resume?.optimizer);
+  const trainer = new Trainer(loadTensorFlow(), config, spec, images, { resume: resume?.optimizer });
   const record = new TrainingRecord(folder);
   await record.truncate(trainer.step);
   if (resume) reporter.say(`going on from step ${trainer.step} of ${trainer.steps}`);
@@ -111,15 +117,13 @@ async function runEpoch(
   reporter: TrainingReporter,
   stop: AbortSignal,
 ): Promise<EpochRecord | undefined> {
-  const sums = { task: 0, auxiliary: 0, accuracy: 0 };
+  const sums: StepReport = { task: 0, auxiliary: 0, teacher: 0, bits: 0, accuracy: 0 };
   const clock = new Stopwatch(0);
   let steps = 0;
   do {
     const report = trainer.advance();
     steps++;
-    sums.task += report.task;
-    sums.auxiliary += report.auxiliary;
-    sums.accuracy += report.accuracy;
+    for (const term of Object.keys(sums) as (keyof StepReport)[]) sums[term] += report[term];
     const at = trainer.step % trainer.stepsPerEpoch || trainer.stepsPerEpoch;
     reporter.progress(`epoch ${epochOf(trainer)}/${config.epochs} step ${at}/${trainer.stepsPerEpoch}`);
     await new Promise((resolve) => setImmediate(resolve));
@@ -128,7 +132,8 @@ async function runEpoch(
   return {
     epoch: epochOf(trainer),
     step: trainer.step,
-    loss: { task: sums.task / steps, auxiliary: sums.auxiliary / steps },
+    loss: { task: sums.task / steps, auxiliary: sums.auxiliary / steps, teacher: sums.teacher / steps },
+    semanticBits: sums.bits / steps,
     accuracy: sums.accuracy / steps,
     imagesPerSecond: (steps * config.batchSize) / clock.seconds,
     learningRate: learningRateAt(trainer.step - 1, trainer.steps, config.learningRate, Trainer.RISE),

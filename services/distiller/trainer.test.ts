@@ -40,7 +40,7 @@ const images: LabelledImages = (() => {
 })();
 
 const trainerOf = (overrides: Record<string, unknown> = {}, resume?: OptimizerState) =>
-  new Trainer(tf, configWith(overrides), spec, images, resume);
+  new Trainer(tf, configWith(overrides), spec, images, { resume });
 
 function steps(trainer: Trainer, count: number): Trainer {
   for (let i = 0; i < count; i++) trainer.advance();
@@ -128,7 +128,14 @@ describe('TrainingPair', () => {
   function pairOf() {
     const fused = fusedOps(tf);
     const parameters = new Parameters(tf, fused, 3);
-    const pair = new TrainingPair(tf, fused, new TrainingOps(tf, fused, parameters), spec, { smoothing, auxiliary });
+    const pair = new TrainingPair(tf, fused, new TrainingOps(tf, fused, parameters), spec, {
+      smoothing,
+      auxiliary,
+      distillation: 0.5,
+      temperature: 2,
+      bottleneck: 0,
+      groupSize: 1,
+    });
     pair.build();
     return { pair, parameters };
   }
@@ -141,7 +148,13 @@ describe('TrainingPair', () => {
   };
   const normal = seededNormal(8);
   const uniform = Float32Array.from({ length: 4 * count }, () => Math.abs(normal()) % 1);
-  const channel = drawChannels(uniform, { snrLowDb: 0, snrHighDb: 20, rayleighShare: 0.5, lengths: SMALL_LENGTHS });
+  const channel = drawChannels(uniform, {
+    snrLowDb: 0,
+    snrHighDb: 20,
+    rayleighShare: 0.5,
+    lengths: SMALL_LENGTHS,
+    groupSize: 1,
+  });
 
   it('has the cross-entropy of smoothed labels as its loss, in closed form where the scores are known', () => {
     const { pair, parameters } = pairOf();

@@ -3,7 +3,7 @@ import type { NetworkSpec } from '../../shared/codec/network.js';
 import type { Weights, WeightTensor } from '../../shared/codec/weights.js';
 import { type FusedOps, fusedOps } from '../../shared/tensor/fused.js';
 import type { Tf } from '../../shared/tensor/native.js';
-import { augmentedBatch, epochOrder, type LabelledImages } from './batches.js';
+import { augmentedBatch, epochOrder, knownBatch, type LabelledImages, type TrainingKnowledge } from './batches.js';
 import { type ChannelRange, drawChannels } from './channel-in-loop.js';
 import type { DistillerConfig } from './config.js';
 import { AdamW, learningRateAt, type OptimizerState } from './optimizer.js';
@@ -33,13 +33,21 @@ export class Trainer {
   readonly #config: DistillerConfig;
   readonly #images: LabelledImages;
   readonly #range: ChannelRange;
+  readonly #knowledge: TrainingKnowledge | undefined;
   readonly #parameters: Parameters;
   readonly #ops: TrainingOps;
   readonly #pair: TrainingPair;
   readonly #optimizer: AdamW;
   #order: { epoch: number; indices: Uint32Array } = { epoch: -1, indices: new Uint32Array() };
 
-  constructor(tf: Tf, config: DistillerConfig, spec: NetworkSpec, images: LabelledImages, resume?: OptimizerState) {
+  /** @param from.knowledge what a teacher said about the images; absent: training on labels */
+  constructor(
+    tf: Tf,
+    config: DistillerConfig,
+    spec: NetworkSpec,
+    images: LabelledImages,
+    from: { resume?: OptimizerState | undefined; knowledge?: TrainingKnowledge | undefined } = {},
+  ) {
     this.#tf = tf;
     this.#fused = fusedOps(tf);
     this.#config = config;
@@ -49,11 +57,19 @@ export class Trainer {
     this.steps = this.stepsPerEpoch * config.epochs;
     this.#parameters = new Parameters(tf, this.#fused, this.#seed(STREAM.initial));
     this.#ops = new TrainingOps(tf, this.#fused, this.#parameters);
-    const loss = { smoothing: config.labelSmoothing, auxiliary: config.auxiliaryWeight };
+    this.#knowledge = from.knowledge;
+    const loss = {
+      smoothing: config.labelSmoothing,
+      auxiliary: config.auxiliaryWeight,
+      distillation: config.distillation,
+      temperature: config.temperature,
+      bottleneck: config.bottleneck,
+      groupSize: config.groupSize,
+    };
     this.#pair = new TrainingPair(tf, this.#fused, this.#ops, spec, loss);
     this.#pair.build();
     const flat = this.#parameters.flatten(this.#parameters.tensors());
-    const start = resume ?? flat.dataSync<'float32'>();
+    const start = from.resume ?? flat.dataSync<'float32'>();
     flat.dispose();
     this.#optimizer = new AdamW(tf, start, this.#parameters.decayMask(), config);
     this.#use(this.#optimizer.weights);
@@ -148,8 +164,12 @@ export class Trainer {
     const at = (step % this.stepsPerEpoch) * batchSize;
     const draws = this.#uniform(batchSize * (DRAWS.augmentation + DRAWS.channel), stream, step);
     const split = batchSize * DRAWS.augmentation;
+    const indices = this.#order.indices.subarray(at, at + batchSize);
+    const viewDraws = draws.subarray(0, split);
     return {
-      batch: augmentedBatch(this.#images, this.#order.indices.subarray(at, at + batchSize), draws.subarray(0, split)),
+      batch: this.#knowledge
+        ? knownBatch(this.#images, this.#knowledge, indices, viewDraws, this.#config.temperature)
+        : augmentedBatch(this.#images, indices, viewDraws),
       channel: drawChannels(draws.subarray(split), this.#range),
     };
   }

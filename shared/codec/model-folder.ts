@@ -73,8 +73,11 @@ export async function publishModel(
   // A temporary folder is its owner's alone; a published one is for every user that runs a service.
   await chmod(temporary, (await stat(path.join(temporary, 'encoder'))).mode);
   const folder = path.join(parent, manifest.version);
-  await rm(folder, { recursive: true, force: true });
+  // At any moment the old folder or the new one is there, whole.
+  const old = `${temporary}-old`;
+  await rename(folder, old).catch(() => {});
   await rename(temporary, folder);
+  await rm(old, { recursive: true, force: true });
   return { folder, manifest: complete };
 }
 
@@ -116,7 +119,7 @@ export async function openModels(parent: string): Promise<Map<string, PublishedM
     throw new Error(`the model folder ${parent} cannot be read`, { cause });
   });
   const models = new Map<string, PublishedModel>();
-  for (const name of names.sort()) {
+  for (const name of names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))) {
     const folder = path.join(parent, name);
     const isModel = await stat(path.join(folder, 'manifest.json')).catch(() => undefined);
     if (name.startsWith('.') || !isModel) continue;

@@ -85,7 +85,14 @@ export class Batcher<T, R> {
     if (this.#queue.length > 0) void this.#runNext();
     entries.forEach((entry, i) => {
       this.#bytes -= entry.bytes;
-      entry.done(results?.[i], failure);
+      try {
+        entry.done(results?.[i], failure);
+      } catch (error) {
+        // A mistake of one caller: it is not hidden, but the others of the batch have their answers first.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
     });
   }
 }
