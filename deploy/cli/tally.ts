@@ -65,7 +65,7 @@ const ERROR_MESSAGES = 20;
 export class Tally {
   readonly all = new Sums();
   readonly bySnrDb = new Map<number, Sums>();
-  readonly errors = new Map<string, number>();
+  readonly #errors = new Map<string, { message: string; count: number }>();
   #sent = 0;
   readonly #start = performance.now();
   /** Seconds in which nothing was under way, such as between two points of a sweep. */
@@ -79,9 +79,7 @@ export class Tally {
     this.all.add(result, latencySeconds);
     if (result.outcome.case === 'error') {
       const { code, origin, message } = result.outcome.value;
-      const key = `${codeName(code)} ${origin}: ${message.replaceAll(/\d+/g, 'N')}`;
-      const known = this.errors.has(key) || this.errors.size < ERROR_MESSAGES ? key : 'others';
-      this.errors.set(known, (this.errors.get(known) ?? 0) + 1);
+      this.#countError(`${codeName(code)} ${origin}: ${message}`);
     }
     if (result.snrDb !== undefined) this.at(result.snrDb).add(result, latencySeconds);
   }
@@ -90,7 +88,12 @@ export class Tally {
   addUnsent(reason: string): void {
     this.#sent++;
     this.all.errors++;
-    this.errors.set(reason, (this.errors.get(reason) ?? 0) + 1);
+    this.#countError(reason);
+  }
+
+  /** Errors by message; messages that differ in numbers alone count under the first of them. */
+  get errors(): Map<string, number> {
+    return new Map([...this.#errors.values()].map(({ message, count }) => [message, count]));
   }
 
   /** The sums at one SNR, dB. */
@@ -128,5 +131,14 @@ export class Tally {
       seed,
       versions,
     };
+  }
+
+  #countError(message: string): void {
+    const kind = message.replaceAll(/\d+/g, 'N');
+    const known = this.#errors.has(kind) || this.#errors.size < ERROR_MESSAGES;
+    const key = known ? kind : 'others';
+    const entry = this.#errors.get(key) ?? { message: known ? message : 'others', count: 0 };
+    entry.count++;
+    this.#errors.set(key, entry);
   }
 }

@@ -47,7 +47,7 @@ function defaultText({ meta, shape, required }: OptionInfo): string | undefined 
   if (shape.default === undefined) return 'optional';
   if (meta.secret) return 'default ***';
   const value = shape.default;
-  if (Array.isArray(value)) return `default ${value.join(',')}`;
+  if (Array.isArray(value)) return `default ${value.join(',') || '(none)'}`;
   if (typeof value === 'object') return `default ${JSON.stringify(value)}`;
   const isNumber = typeof value === 'number' || typeof value === 'bigint';
   return `default ${value === '' ? '(empty)' : String(value)}${isNumber && meta.unit ? ` ${meta.unit}` : ''}`;

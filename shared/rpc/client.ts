@@ -15,6 +15,7 @@ import {
 import { methodDefinition, type RequestInitOf, type RequestOf, type ResponseOf, toMessage } from './adapter.js';
 import './grpc-logging.js';
 import { Code, SemlinkError, toSemlinkError } from './errors.js';
+import { notReachable } from './stream-failure.js';
 
 export interface UnaryCallOptions {
   /** Milliseconds until the call fails with DEADLINE_EXCEEDED. Default 5,000. */
@@ -148,6 +149,7 @@ function clientMethod(client: Client, method: DescMethod, address: string): unkn
 
 /** A connection problem names the address; what the peer itself said stays as it is. */
 function atPeer(error: SemlinkError, address: string): SemlinkError {
-  if (error.code !== Code.UNAVAILABLE && error.code !== Code.DEADLINE_EXCEEDED) return error;
+  if (error.code === Code.UNAVAILABLE) return notReachable(address, error.message);
+  if (error.code !== Code.DEADLINE_EXCEEDED) return error;
   return new SemlinkError(error.code, `${address}: ${error.message}`, { cause: error.cause });
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startServiceProcess } from '../../deploy/local/processes.js';
 import { SemanticLink } from '../../shared/client/link.js';
 import { Code } from '../../shared/rpc/errors.js';
@@ -22,8 +22,10 @@ beforeAll(async () => {
 });
 afterAll(() => local?.killAll());
 
+beforeEach(() => local.restartAll());
+
 describe.each([...SERVICES])('the %s killed while images are under way', (role) => {
-  it('leaves no image without an answer, and the link works again when it is back', async () => {
+  it('leaves no image without an answer, and the link works again when it is back', { timeout: 60_000 }, async () => {
     const service = local.running[role];
     const link = local.open(`kill.${role}`);
     const answers = await sendAll(link, images, (count) => {
@@ -46,7 +48,9 @@ describe.each([...SERVICES])('the %s killed while images are under way', (role) 
 });
 
 describe('a receiver-decoder that is not there from the beginning', () => {
-  it('has every image answered by its name within seconds; when it comes, images are classified', async () => {
+  it('has every image answered by its name within seconds; when it comes, images are classified', {
+    timeout: 60_000,
+  }, async () => {
     const { address } = local.running['receiver-decoder'];
     await local.running['receiver-decoder'].stop();
     // An emulator and a transmitter that have never seen it.

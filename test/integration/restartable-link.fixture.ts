@@ -15,6 +15,8 @@ export interface RestartableLink {
   readonly log: Record<ServiceName, string[]>;
   /** Starts a role again on its old address; the others are left alone. */
   restart(role: ServiceName): Promise<void>;
+  /** Starts again what a test that failed has left behind dead; for `beforeEach`. */
+  restartAll(): Promise<void>;
   /** A client's link that fails soon, with eight channel uses an image. */
   open(linkId: string): SemanticLink;
   killAll(): void;
@@ -37,13 +39,19 @@ export async function startRestartableLink(drainLimitMs: number): Promise<Restar
         : (['--receiver', 'receiver-decoder'] as const);
     return [flag, running[next].address, '--reconnect-wait-ms', `${reconnectWaitMs}`];
   };
+  const restart = async (role: ServiceName): Promise<void> => {
+    const { address } = running[role];
+    const flags = ['--listen', address, '--metrics-listen', '127.0.0.1:0', ...onward(role)];
+    running[role] = await startServiceProcess(role, flags, { onLog: (line) => log[role].push(line) });
+  };
   return {
     running,
     log,
-    async restart(role) {
-      const { address } = running[role];
-      const flags = ['--listen', address, '--metrics-listen', '127.0.0.1:0', ...onward(role)];
-      running[role] = await startServiceProcess(role, flags, { onLog: (line) => log[role].push(line) });
+    restart,
+    async restartAll() {
+      for (const { role, process } of Object.values(running)) {
+        if (process.exitCode !== null || process.signalCode !== null) await restart(role);
+      }
     },
     open: (linkId) =>
       new SemanticLink({
