@@ -19,6 +19,7 @@ import { FrozenPair } from './frozen-pair.js';
 import { learningRateAt } from './optimizer.js';
 import { type EpochRecord, TrainingRecord } from './record.js';
 import type { StepReport } from './step.js';
+import { type LoadedKnowledge, loadKnowledge } from './stored-knowledge.js';
 import { Trainer } from './trainer.js';
 
 /** Limits of the encoder: s 0.1 M parameters and 8 MFLOP an image, m 0.35 M and 25, l 1 M and 90. */
@@ -79,7 +80,9 @@ export async function train(
   const spec = networkSpec(config);
   const resume = await checkpoints.read();
   const images = { ...training, rgb: training.images, count: config.images };
-  const trainer = new Trainer(loadTensorFlow(), config, spec, images, { resume: resume?.optimizer });
+  const knowledge = config.knowledge ? await loadKnowledge(config.knowledge, training, config.images) : undefined;
+  if (knowledge) reporter.say(`learning from ${knowledge.origin.teacher}: ${knowledge.views} stored views an image`);
+  const trainer = new Trainer(loadTensorFlow(), config, spec, images, { resume: resume?.optimizer, knowledge });
   const record = new TrainingRecord(folder);
   await record.truncate(trainer.step);
   if (resume) reporter.say(`going on from step ${trainer.step} of ${trainer.steps}`);
@@ -104,7 +107,11 @@ export async function train(
       reporter.progress(`calibration ${done}/${total} points`),
     ),
   ).then((calibration) =>
-    publishModel(config.models, manifestOf(config, spec, trainer, calibration, clock.seconds), trainer.average()),
+    publishModel(
+      config.models,
+      manifestOf(config, spec, trainer, calibration, { seconds: clock.seconds, knowledge: knowledge?.origin }),
+      trainer.average(),
+    ),
   );
   reporter.say(`published ${model.folder}`);
   return model;
@@ -168,7 +175,7 @@ function manifestOf(
   spec: NetworkSpec,
   trainer: Trainer,
   calibration: Manifest['calibration'],
-  seconds: number,
+  made: { seconds: number; knowledge: LoadedKnowledge['origin'] | undefined },
 ): Omit<Manifest, 'files'> {
   const cost = ({ parameters, flop }: NetworkCost) => ({ parameters, mflop: Number((flop / 1e6).toFixed(3)) });
   const { name, models: _models, work: _work, fresh: _fresh, seed, epochs, batchSize, threads, ...options } = config;
@@ -189,7 +196,7 @@ function manifestOf(
       epochs,
       batchSize,
       steps: trainer.steps,
-      seconds: Math.round(seconds),
+      seconds: Math.round(made.seconds),
       threads,
       software: {
         semlink: semlinkVersion(),
@@ -197,6 +204,7 @@ function manifestOf(
         tensorflow: nativeBackend(loadTensorFlow()).binding.TF_Version,
       },
       options,
+      ...(made.knowledge && { knowledge: made.knowledge }),
     },
   };
 }

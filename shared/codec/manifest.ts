@@ -44,6 +44,16 @@ export const manifestSchema = z
       threads: z.int(),
       software: z.record(z.string(), z.string()),
       options: z.record(z.string(), z.unknown()),
+      /** The stored knowledge it learned from; absent: from labels. */
+      knowledge: z
+        .object({
+          teacher: z.string(),
+          teacherSha256: z.string(),
+          augmentationSha256: z.string(),
+          views: z.int().positive(),
+          topK: z.int().positive(),
+        })
+        .optional(),
     }),
     /** SHA-256 of every other file of the folder, by path. */
     files: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)),
