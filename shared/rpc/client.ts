@@ -8,6 +8,7 @@ import {
   Client,
   type ClientDuplexStream,
   type ClientReadableStream,
+  type ClientWritableStream,
   connectivityState,
   credentials,
   Metadata,
@@ -35,7 +36,15 @@ type ClientMethod<M extends Method> = M['methodKind'] extends 'unary'
     ? (options?: StreamCallOptions) => ClientDuplexStream<RequestOf<M>, ResponseOf<M>>
     : M['methodKind'] extends 'server_streaming'
       ? (request: RequestInitOf<M>, options?: StreamCallOptions) => ClientReadableStream<ResponseOf<M>>
-      : never;
+      : M['methodKind'] extends 'client_streaming'
+        ? (options?: StreamCallOptions) => ClientStreamingCall<M>
+        : never;
+
+/** Requests go into `call`; `response` settles when the peer has answered, which it may do before the last request. */
+export interface ClientStreamingCall<M extends Method> {
+  readonly call: ClientWritableStream<RequestOf<M>>;
+  readonly response: Promise<ResponseOf<M>>;
+}
 
 /** What every client has besides its methods. */
 export interface RpcChannel {
@@ -141,8 +150,24 @@ function clientMethod(client: Client, method: DescMethod, address: string): unkn
           options.metadata ?? new Metadata(),
         );
     case 'client_streaming':
-      return () => {
-        throw new SemlinkError(Code.UNIMPLEMENTED, `${path}: client streaming is not used in this project`);
+      return (options: StreamCallOptions = {}) => {
+        let call: ClientWritableStream<RequestOf<Method>> | undefined;
+        const response = new Promise<unknown>((resolve, reject) => {
+          const metadata = options.metadata ?? new Metadata();
+          call = client.makeClientStreamRequest(
+            path,
+            requestSerialize,
+            responseDeserialize,
+            metadata,
+            (error, value) => {
+              if (error) reject(atPeer(toSemlinkError(error), address));
+              else resolve(value);
+            },
+          );
+        });
+        // The caller hears of a failure when it looks at the response, which may be after the last request.
+        response.catch(() => {});
+        return { call, response };
       };
   }
 }

@@ -1,13 +1,19 @@
 import { formatHostPort } from '../config/index.js';
-import { type ServiceName, startTelemetry, type Telemetry, type TelemetryConfig } from '../telemetry/index.js';
+import {
+  type InstrumentedService,
+  type ServiceName,
+  startTelemetry,
+  type Telemetry,
+  type TelemetryConfig,
+} from '../telemetry/index.js';
 import type { ServiceImplementation } from './adapter.js';
 import { DrainList } from './drain-list.js';
 import { type ServerHandle, startServer } from './server.js';
 import { type ServerConfig, serverOptions } from './server-config.js';
 
-/** A service that takes frames. */
-export interface RunningService {
-  readonly role: ServiceName;
+/** A service that takes frames, or keeps knowledge. */
+export interface RunningService<Role extends InstrumentedService = ServiceName> {
+  readonly role: Role;
   /** `host:port` of gRPC. */
   readonly address: string;
   /** `host:port` of /metrics, /healthz and /readyz; undefined when off. */
@@ -33,12 +39,12 @@ export interface ServiceParts {
  * @param options.processMetrics false for the second and later services of one process
  * @throws Error with a sentence when an address cannot be listened on or a part fails; nothing stays open then
  */
-export async function startService(options: {
-  role: ServiceName;
+export async function startService<Role extends InstrumentedService>(options: {
+  role: Role;
   config: ServerConfig & TelemetryConfig;
   processMetrics?: boolean | undefined;
   parts: (context: { telemetry: Telemetry; drains: DrainList }) => Promise<ServiceParts>;
-}): Promise<RunningService> {
+}): Promise<RunningService<Role>> {
   const { role, config } = options;
   const telemetry = await startTelemetry({
     service: role,

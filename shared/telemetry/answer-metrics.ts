@@ -2,7 +2,7 @@ import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { FrameResult } from '../gen/semlink/v1/frame_pb.js';
 import type { LinkLabels } from './bounded-labels.js';
 import { makeCounter, makeGauge, makeHistogram } from './instruments.js';
-import { CODE_NAMES, METRICS, OTHER, SERVICES, type ServiceName, STAGES } from './names.js';
+import { CODE_NAMES, type InstrumentedService, METRICS, OTHER, SERVICES, STAGES } from './names.js';
 
 /** The parts of a `FrameResult` that are measured. */
 export type MeasuredAnswer = Pick<
@@ -74,7 +74,7 @@ export class AnswerMetrics {
   readonly #links: LinkLabels;
   readonly #tallies = new Map<string, LinkTally>();
 
-  constructor(service: ServiceName, registry: Registry, links: LinkLabels) {
+  constructor(service: InstrumentedService, registry: Registry, links: LinkLabels) {
     this.#links = links;
     this.#instruments = {
       frames: makeCounter<'frames'>(registry, METRICS.frames),

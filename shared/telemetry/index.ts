@@ -3,11 +3,14 @@ export { nowUnixNano } from './clock.js';
 export { logLevelOption, telemetryFields, traceGroup } from './fields.js';
 export { type FrameRoot, FrameTracer, type SpanDetails, type StreamMark } from './frame-tracer.js';
 export { type Readiness, startTelemetryServer, type TelemetryServer } from './http.js';
+export type { KnowledgeMetrics } from './knowledge-metrics.js';
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel, type LogStream, traceFields } from './logger.js';
 export { type BatchClosedBy, ServiceMetrics, type ServiceMetricsOptions } from './metrics.js';
 export {
+  ALL_SERVICES,
   ATTRIBUTES,
   CODE_NAMES,
+  type InstrumentedService,
   LOG_FIELDS,
   METRICS,
   type MetricDefinition,

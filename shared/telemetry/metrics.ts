@@ -3,7 +3,8 @@ import { semlinkVersion } from '../config/version.js';
 import { AnswerMetrics, type MeasuredAnswer } from './answer-metrics.js';
 import { BoundedLabels, LinkLabels } from './bounded-labels.js';
 import { makeCounter, makeGauge, makeHistogram } from './instruments.js';
-import { METRICS, type ServiceName } from './names.js';
+import { KnowledgeMetrics } from './knowledge-metrics.js';
+import { type InstrumentedService, METRICS } from './names.js';
 
 /** What closed a batch: it was full, or the engine was free and took what had gathered. */
 export type BatchClosedBy = 'full' | 'idle';
@@ -24,23 +25,27 @@ const REASON_LIMIT = 16;
  * only the metrics that names.ts lists for it.
  */
 export class ServiceMetrics {
-  readonly service: ServiceName;
+  readonly service: InstrumentedService;
   readonly registry = new Registry();
   readonly links: LinkLabels;
-  readonly #answers: AnswerMetrics;
-  readonly #receivedBytes: Counter;
+  readonly #answers: AnswerMetrics | undefined;
+  readonly #receivedBytes: Counter | undefined;
+  readonly #knowledge: KnowledgeMetrics | undefined;
   readonly #streams: Gauge<'side'>;
   readonly #queues = new Map<string, () => number>();
   readonly #rate: RateMetrics | undefined;
   readonly #batches: BatchMetrics | undefined;
   #ready: () => boolean = () => false;
 
-  constructor(service: ServiceName, { linkLimit, processMetrics = true }: ServiceMetricsOptions = {}) {
+  constructor(service: InstrumentedService, { linkLimit, processMetrics = true }: ServiceMetricsOptions = {}) {
     this.service = service;
     this.links = new LinkLabels(linkLimit);
     const { registry } = this;
-    this.#answers = new AnswerMetrics(service, registry, this.links);
-    this.#receivedBytes = makeCounter<'receivedBytes'>(registry, METRICS.receivedBytes);
+    if (isServedBy(service, METRICS.frames.services)) {
+      this.#answers = new AnswerMetrics(service, registry, this.links);
+      this.#receivedBytes = makeCounter<'receivedBytes'>(registry, METRICS.receivedBytes);
+    }
+    if (isServedBy(service, METRICS.knowledgeRecords.services)) this.#knowledge = new KnowledgeMetrics(registry);
     this.#streams = makeGauge<'streamsOpen'>(registry, METRICS.streamsOpen);
     for (const side of ['served', 'called'] as const) this.#streams.set({ side }, 0);
     makeGauge<'queueBytes'>(registry, METRICS.queueBytes, (gauge) => {
@@ -59,12 +64,12 @@ export class ServiceMetrics {
    * @param nowUnixNano nanoseconds since the Unix epoch
    */
   observeAnswers(answers: Iterable<MeasuredAnswer>, nowUnixNano: bigint): void {
-    this.#answers.observe(answers, nowUnixNano);
+    (this.#answers ?? this.#refuse(METRICS.frames.name)).observe(answers, nowUnixNano);
   }
 
   /** Bytes of pixels or symbols in frames received. */
   addReceivedBytes(bytes: number): void {
-    this.#receivedBytes.inc(bytes);
+    (this.#receivedBytes ?? this.#refuse(METRICS.receivedBytes.name)).inc(bytes);
   }
 
   /**
@@ -82,6 +87,11 @@ export class ServiceMetrics {
       reason: rate.reasons.fold(reason),
     });
     if (feedbackAgeSeconds !== undefined) rate.feedbackAge.observe(Math.max(0, feedbackAgeSeconds));
+  }
+
+  /** What stored knowledge is used for (teacher-cache only). */
+  get knowledge(): KnowledgeMetrics {
+    return this.#knowledge ?? this.#refuse(METRICS.knowledgeRecords.name);
   }
 
   /** One batch handed to the engine (transmitter and receiver). */
@@ -148,6 +158,6 @@ function makeBatchMetrics(registry: Registry): BatchMetrics {
   };
 }
 
-function isServedBy(service: ServiceName, services: readonly ServiceName[]): boolean {
+function isServedBy(service: InstrumentedService, services: readonly InstrumentedService[]): boolean {
   return services.includes(service);
 }

@@ -8,7 +8,13 @@
 export const SERVICES = ['transmitter-encoder', 'channel-emulator', 'receiver-decoder'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
+/** Every service that reports: those of the chain, and those beside it. */
+export const ALL_SERVICES = [...SERVICES, 'teacher-cache'] as const;
+export type InstrumentedService = (typeof ALL_SERVICES)[number];
+
+/** All of the chain. */
 const EVERYWHERE = SERVICES;
+const KNOWLEDGE = ['teacher-cache'] as const;
 
 // Half a millisecond (embedded, one image) to 30 s (a queue that has filled), about 2.5 steps an octave pair.
 const LATENCY_BUCKETS = [
@@ -28,7 +34,7 @@ export interface MetricDefinition {
   /** Upper bounds, in `unit`; histograms only. */
   readonly buckets?: readonly number[];
   /** Services that serve it. */
-  readonly services: readonly ServiceName[];
+  readonly services: readonly InstrumentedService[];
 }
 
 export const METRICS = {
@@ -138,7 +144,7 @@ export const METRICS = {
     unit: 'bytes',
     help: 'Bytes waiting in a bounded queue, measured at the scrape.',
     labels: ['queue'],
-    services: EVERYWHERE,
+    services: ALL_SERVICES,
   },
   batchSize: {
     name: 'semlink_batch_size',
@@ -161,9 +167,9 @@ export const METRICS = {
     name: 'semlink_streams_open',
     type: 'gauge',
     unit: 'streams',
-    help: 'Open frame streams: served (from the previous hop) and called (to the next one).',
+    help: 'Open streams of frames or knowledge: served (to whoever called) and called (to the next hop).',
     labels: ['side'],
-    services: EVERYWHERE,
+    services: ALL_SERVICES,
   },
   ready: {
     name: 'semlink_ready',
@@ -171,7 +177,7 @@ export const METRICS = {
     unit: '1',
     help: '1 while the service takes frames, else 0.',
     labels: [],
-    services: EVERYWHERE,
+    services: ALL_SERVICES,
   },
   buildInfo: {
     name: 'semlink_build_info',
@@ -179,7 +185,65 @@ export const METRICS = {
     unit: '1',
     help: 'Always 1; which service and version this is.',
     labels: ['service', 'version'],
-    services: EVERYWHERE,
+    services: ALL_SERVICES,
+  },
+  knowledgeRecords: {
+    name: 'semlink_knowledge_records_total',
+    type: 'counter',
+    unit: 'records',
+    help: 'Records of knowledge handed out, by call (stream or get).',
+    labels: ['call'],
+    services: KNOWLEDGE,
+  },
+  knowledgeBytes: {
+    name: 'semlink_knowledge_bytes_total',
+    type: 'counter',
+    unit: 'bytes',
+    help: 'Bytes of knowledge: sent (records to trainers), received (shards from teachers), read (from the store).',
+    labels: ['direction'],
+    services: KNOWLEDGE,
+  },
+  knowledgeBlocks: {
+    name: 'semlink_knowledge_blocks_total',
+    type: 'counter',
+    unit: 'blocks',
+    help: 'Blocks that were needed: hit (in memory) and miss (read from the store).',
+    labels: ['outcome'],
+    services: KNOWLEDGE,
+  },
+  knowledgeStoreReads: {
+    name: 'semlink_knowledge_store_read_seconds',
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'How long one range read of the store took.',
+    labels: [],
+    buckets: STAGE_BUCKETS,
+    services: KNOWLEDGE,
+  },
+  knowledgeCalls: {
+    name: 'semlink_knowledge_call_seconds',
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'How long one call took; of a stream, until its first message.',
+    labels: ['call'],
+    buckets: STAGE_BUCKETS,
+    services: KNOWLEDGE,
+  },
+  knowledgeShards: {
+    name: 'semlink_knowledge_shards_total',
+    type: 'counter',
+    unit: 'shards',
+    help: 'Shards that teachers sent: stored, known (there already) and refused.',
+    labels: ['outcome'],
+    services: KNOWLEDGE,
+  },
+  knowledgeFaults: {
+    name: 'semlink_knowledge_faults_total',
+    type: 'counter',
+    unit: 'faults',
+    help: 'Faults met in stored knowledge, by kind; none of it was handed out.',
+    labels: ['kind'],
+    services: KNOWLEDGE,
   },
 } as const satisfies Record<string, MetricDefinition>;
 

@@ -2,7 +2,7 @@ import { FrameTracer } from './frame-tracer.js';
 import { type Readiness, startTelemetryServer, type TelemetryServer } from './http.js';
 import { createLogger, type Logger, type LogLevel } from './logger.js';
 import { ServiceMetrics } from './metrics.js';
-import type { ServiceName } from './names.js';
+import type { InstrumentedService } from './names.js';
 import { startTracing } from './tracing.js';
 
 /** The part of a service's configuration that `telemetryFields` declares. */
@@ -34,7 +34,7 @@ export interface Telemetry {
  * @throws Error with a sentence when the metrics address cannot be listened on
  */
 export async function startTelemetry(options: {
-  readonly service: ServiceName;
+  readonly service: InstrumentedService;
   readonly config: TelemetryConfig;
   readonly logger?: Logger;
   readonly processMetrics?: boolean;
