@@ -2,11 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { compiledModule } from '../../shared/build/compiled.js';
-import type { ServiceName } from '../../shared/telemetry/index.js';
+import type { ServingMessage } from '../../shared/rpc/run-service.js';
+import type { InstrumentedService, ServiceName } from '../../shared/telemetry/index.js';
 import type { LocalLink, LocalService, Overrides } from './local-link.js';
 
 /** A service in a process of its own. */
-export interface ServiceProcess extends LocalService {
+export interface ServiceProcess<R extends InstrumentedService = ServiceName> extends LocalService<R> {
   process: ChildProcess;
   /** Resolves with the exit status, or the name of the signal that killed it. */
   ended: Promise<number | string>;
@@ -21,33 +22,33 @@ export interface ServiceProcess extends LocalService {
  * @param onLog each line of its log (JSON); default: this process's standard error
  * @throws Error with what the service said when it ends before it serves
  */
-export async function startServiceProcess(
-  role: ServiceName,
+export async function startServiceProcess<R extends InstrumentedService>(
+  role: R,
   flags: string[],
   options: { env?: NodeJS.ProcessEnv; onLog?: (line: string) => void } = {},
-): Promise<ServiceProcess> {
+): Promise<ServiceProcess<R>> {
   const onLog = options.onLog ?? ((line: string) => process.stderr.write(`${line}\n`));
   const preload = compiledModule('shared/telemetry/preload.ts').href;
   const main = fileURLToPath(compiledModule(`services/${role}/main.ts`));
   const child = spawn(process.execPath, ['--import', preload, main, ...flags], {
-    stdio: ['ignore', 'inherit', 'pipe'],
+    // The channel tells when it serves, whatever its log says, and tells it when this process has gone.
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     env: { ...process.env, ...options.env },
   });
   const ended = new Promise<number | string>((resolve) => {
     child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'));
   });
   const said: string[] = [];
-  let serving: { address: string; metricsAddress: string | undefined } | undefined;
-  let ready = () => {};
-  const served = new Promise<void>((resolve) => {
-    ready = resolve;
-  });
-  createInterface({ input: child.stderr }).on('line', (line) => {
+  let serving: ServingMessage | undefined;
+  createInterface({ input: child.stderr! }).on('line', (line) => {
     onLog(line);
-    if (serving) return;
-    said.push(line);
-    serving = servingLine(line);
-    if (serving) ready();
+    if (!serving) said.push(line);
+  });
+  const served = new Promise<void>((resolve) => {
+    child.once('message', (message) => {
+      serving = message as ServingMessage;
+      resolve();
+    });
   });
   const early = await Promise.race([served, ended]);
   if (!serving) throw new Error(`${role} ended before it served (${String(early)}): ${said.slice(-3).join(' ')}`);
@@ -64,13 +65,6 @@ export async function startServiceProcess(
       return status;
     },
   };
-}
-
-/** The log line by which a service says that it serves (running-service.ts). */
-function servingLine(line: string): { address: string; metricsAddress: string | undefined } | undefined {
-  if (!line.startsWith('{') || !line.includes('is serving')) return undefined;
-  const { address, metrics } = JSON.parse(line) as { address?: string; metrics?: string };
-  return address === undefined ? undefined : { address, metricsAddress: metrics };
 }
 
 /** Starts the three services of a link, one process each; overrides become their flags. */

@@ -9,17 +9,20 @@ export interface StopOptions {
 
 /**
  * Waits for SIGTERM or SIGINT, drains, and exits: 0 when the drain was clean, 1 when work was cut off or the drain
- * failed. A second signal exits at once with 128 + its number.
+ * failed. The same signal a second time exits at once with 128 + its number; the other one does nothing more, for Ctrl-C
+ * in a terminal reaches this process by itself and again through the one that started it. The end of that one, where
+ * there is an IPC channel to it, drains too.
  */
 export function runUntilSignal({ drain, say = () => {} }: StopOptions): void {
-  let draining = false;
-  const stop = (signal: NodeJS.Signals): void => {
-    if (draining) {
-      say(`${signal} again: leaving at once`);
-      process.exit(signal === 'SIGINT' ? 130 : 143);
+  const reasons = new Set<string>();
+  const stop = (reason: NodeJS.Signals | 'disconnect'): void => {
+    if (reasons.has(reason)) {
+      say(`${reason} again: leaving at once`);
+      process.exit(reason === 'SIGINT' ? 130 : 143);
     }
-    draining = true;
-    say(`${signal}: draining`);
+    reasons.add(reason);
+    if (reasons.size > 1) return;
+    say(`${reason === 'disconnect' ? 'the process that started this one has gone' : reason}: draining`);
     drain().then(
       (clean) => {
         say(clean ? 'drained' : 'the drain limit passed; work in progress was cut off');
@@ -33,4 +36,5 @@ export function runUntilSignal({ drain, say = () => {} }: StopOptions): void {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  process.on('disconnect', () => stop('disconnect'));
 }

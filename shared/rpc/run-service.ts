@@ -4,13 +4,26 @@ import type { InstrumentedService } from '../telemetry/index.js';
 import { runUntilSignal } from './process.js';
 import type { RunningService } from './running-service.js';
 
-/** All of a service's `main.ts`: configuration, start, drain on a signal. Exit code 1 when it cannot start. */
+/** What a service tells the process that started it with an IPC channel (deploy/local), once it serves. */
+export interface ServingMessage {
+  /** `host:port` of gRPC. */
+  address: string;
+  /** `host:port` of /metrics; undefined when off. */
+  metricsAddress: string | undefined;
+}
+
+/**
+ * All of a service's `main.ts`: configuration, start, drain on a signal. Exit code 1 when it cannot start. Started with
+ * an IPC channel it sends a `ServingMessage` over it, and does not outlive the process at the other end.
+ */
 export async function runService<F extends z.ZodRawShape>(
   definition: ConfigDefinition<F>,
   start: (config: z.output<z.ZodObject<F, z.core.$strict>>) => Promise<RunningService<InstrumentedService>>,
 ): Promise<void> {
   const { config, warnings } = loadConfigOrExit(definition);
   let service: RunningService<InstrumentedService>;
+  const abandoned = (): never => process.exit(1);
+  process.once('disconnect', abandoned);
   try {
     service = await start(config);
   } catch (error) {
@@ -19,5 +32,8 @@ export async function runService<F extends z.ZodRawShape>(
   }
   const { logger } = service.telemetry;
   for (const warning of warnings) logger.warn(warning);
+  process.off('disconnect', abandoned);
   runUntilSignal({ drain: () => service.drain(), say: (sentence) => logger.info(sentence) });
+  const { address, metricsAddress } = service;
+  process.send?.({ address, metricsAddress } satisfies ServingMessage);
 }

@@ -1,5 +1,7 @@
 /** The `semlink` command as a user runs it, in a process of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { projectRoot } from '../../shared/build/compiled.js';
 
@@ -48,4 +50,30 @@ export async function semlink(
   const run = startSemlink(args, options);
   const status = await run.ended;
   return { status, stdout: run.stdout, stderr: run.stderr };
+}
+
+/** Whether `childrenOf` works here. */
+export const knowsChildren = existsSync('/proc/self/stat');
+
+/** The processes that a process has started and that still run, with their command lines. */
+export async function childrenOf(parent: number): Promise<{ pid: number; command: string }[]> {
+  const found: { pid: number; command: string }[] = [];
+  for (const name of await readdir('/proc')) {
+    const stat = /^\d+$/.test(name) ? await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '') : '';
+    // pid (command) state ppid ...; the command may hold anything.
+    if (Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) !== parent) continue;
+    const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
+    found.push({ pid: Number(name), command: command.replaceAll('\0', ' ').trim() });
+  }
+  return found;
+}
+
+/** Whether a process runs. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }

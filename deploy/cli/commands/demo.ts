@@ -6,11 +6,13 @@ import type { LocalLink, Overrides } from '../../../deploy/local/local-link.js';
 import { startProcesses } from '../../../deploy/local/processes.js';
 import { channelModelNames } from '../../../shared/channel/channel-config.js';
 import { SemanticLink } from '../../../shared/client/link.js';
-import { defineConfig, loadConfigOrExit, option, semlinkVersion } from '../../../shared/config/index.js';
+import { type ConfigOf, defineConfig, loadConfigOrExit, option, semlinkVersion } from '../../../shared/config/index.js';
 import { openCifar10 } from '../../../shared/data/cifar10.js';
+import type { ImageSource } from '../../../shared/data/source.js';
 import { startTracing, traceGroup } from '../../../shared/telemetry/index.js';
 import { ChannelControl } from '../channel-control.js';
 import type { Command } from '../command.js';
+import { interrupted } from '../interruption.js';
 import { policyFields, policyFrom } from '../policy-options.js';
 import { ProgressLine } from '../progress-line.js';
 import { sweep } from '../sweep.js';
@@ -48,54 +50,68 @@ const definition = defineConfig({
   },
 });
 
+type DemoConfig = ConfigOf<typeof definition>;
+
 export const demo: Command = {
   async run(argv) {
     const { config } = loadConfigOrExit(definition, argv);
     const tracing = await startTracing({ serviceName: 'semlink', endpoint: config.trace.otlpEndpoint });
     const source = await openCifar10('test');
-    const local = await (config.processes ? startProcesses : startEmbedded)(overridesFor(config.seed));
-    const link = new SemanticLink({
-      address: local.services['transmitter-encoder'].address,
-      linkId: LINK,
-      policy: policyFrom(config),
-      maxInFlight: config.inFlight,
-      traceSampleRatio: tracing.enabled ? config.trace.sampleRatio : 0,
-    });
-    const control = new ChannelControl(local.services['channel-emulator'].address);
-    const model = (await link.listModels()).find((one) => one.default)!;
-    process.stdout.write(introduction(local, model.version, config));
-
-    const tally = new Tally();
-    const progress = new ProgressLine(process.stderr);
-    const run = sweep(
-      { link, control, source },
-      { linkId: LINK, channelModel: config.channel, snrDb: config.snrDb, images: config.images, loop: true },
-      tally,
-      progress,
-      (snrDb) => {
-        progress.clear();
-        const at = tally.at(snrDb);
-        const k = at.meanChannelUses;
-        process.stdout.write(
-          `${String(snrDb).padStart(4)} dB  ${bar(at.accuracy ?? 0)} ${percent(at.accuracy)} % right  ` +
-            `${k.toFixed(1).padStart(5)} symbols an image  ${tally.imagesPerSecond.toFixed(0)} images/s\n`,
-        );
-      },
-    );
-    await Promise.race([run, local.failed.then((why) => Promise.reject(new Error(why)))]);
-    progress.clear();
-    await link.close();
-    control.close();
-    await local.stop();
-    await tracing.stop(2_000);
-
-    const summary = tally.summary(config.seed, { semlink: semlinkVersion(), model: model.version });
-    if (config.json) await writeFile(path.resolve(config.json), `${JSON.stringify(summary, null, 2)}\n`);
-    process.stdout.write(`\n${sweepTable(tally)}\n${conclusion(tally, config.snrDb)}\n`);
-    for (const [message, count] of tally.errors) process.stdout.write(`${count} x ${message}\n`);
-    return summary.errors > 0 ? 1 : 0;
+    const stopped = interrupted();
+    const starting = (config.processes ? startProcesses : startEmbedded)(overridesFor(config.seed));
+    const local = await Promise.race([starting, stopped]);
+    if (typeof local === 'number') return local;
+    try {
+      const failed = local.failed.then((why) => Promise.reject(new Error(why)));
+      return await Promise.race([show(local, source, config, tracing.enabled), failed, stopped]);
+    } finally {
+      // Whatever happened, no service outlives the demo.
+      await local.stop();
+      await tracing.stop(2_000);
+    }
   },
 };
+
+/** Sends the images and shows what comes back; the exit status. */
+async function show(local: LocalLink, source: ImageSource, config: DemoConfig, traced: boolean): Promise<number> {
+  const link = new SemanticLink({
+    address: local.services['transmitter-encoder'].address,
+    linkId: LINK,
+    policy: policyFrom(config),
+    maxInFlight: config.inFlight,
+    traceSampleRatio: traced ? config.trace.sampleRatio : 0,
+  });
+  const control = new ChannelControl(local.services['channel-emulator'].address);
+  const model = (await link.listModels()).find((one) => one.default)!;
+  process.stdout.write(introduction(local, model.version, config));
+
+  const tally = new Tally();
+  const progress = new ProgressLine(process.stderr);
+  await sweep(
+    { link, control, source },
+    { linkId: LINK, channelModel: config.channel, snrDb: config.snrDb, images: config.images, loop: true },
+    tally,
+    progress,
+    (snrDb) => {
+      progress.clear();
+      const at = tally.at(snrDb);
+      const k = at.meanChannelUses;
+      process.stdout.write(
+        `${String(snrDb).padStart(4)} dB  ${bar(at.accuracy ?? 0)} ${percent(at.accuracy)} % right  ` +
+          `${k.toFixed(1).padStart(5)} symbols an image  ${tally.imagesPerSecond.toFixed(0)} images/s\n`,
+      );
+    },
+  );
+  progress.clear();
+  await link.close();
+  control.close();
+
+  const summary = tally.summary(config.seed, { semlink: semlinkVersion(), model: model.version });
+  if (config.json) await writeFile(path.resolve(config.json), `${JSON.stringify(summary, null, 2)}\n`);
+  process.stdout.write(`\n${sweepTable(tally)}\n${conclusion(tally, config.snrDb)}\n`);
+  for (const [message, count] of tally.errors) process.stdout.write(`${count} x ${message}\n`);
+  return summary.errors > 0 ? 1 : 0;
+}
 
 /** Free ports for gRPC, so that a demo never collides with anything; /metrics likewise. */
 function overridesFor(seed: number): Overrides {

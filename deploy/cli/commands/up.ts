@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { channelModelNames } from '../../../shared/channel/channel-config.js';
 import { addressOption, defineConfig, loadConfigOrExit, option } from '../../../shared/config/index.js';
-import { runUntilSignal } from '../../../shared/rpc/process.js';
 import { startEmbedded } from '../../local/embedded.js';
 import { startProcesses } from '../../local/processes.js';
 import type { Command } from '../command.js';
+import { interrupted } from '../interruption.js';
 
 const definition = defineConfig({
   name: 'up',
@@ -26,7 +26,8 @@ const definition = defineConfig({
 export const up: Command = {
   async run(argv) {
     const { config } = loadConfigOrExit(definition, argv);
-    const local = await (config.processes ? startProcesses : startEmbedded)({
+    const stopped = interrupted();
+    const starting = (config.processes ? startProcesses : startEmbedded)({
       'transmitter-encoder': { listen: config.transmitter },
       'channel-emulator': {
         listen: config.emulator,
@@ -36,15 +37,17 @@ export const up: Command = {
       },
       'receiver-decoder': { listen: config.receiver },
     });
+    const local = await Promise.race([starting, stopped]);
+    // Told to stop before it had started: what has begun ends with this process.
+    if (typeof local === 'number') return local;
     for (const { role, address, metricsAddress } of Object.values(local.services)) {
       const metrics = metricsAddress ? `  http://${metricsAddress}/metrics` : '';
       process.stdout.write(`${role.padEnd(20)} ${address}${metrics}\n`);
     }
     process.stdout.write('ready: try "semlink send" in another terminal; Ctrl-C stops\n');
-    runUntilSignal({ drain: () => local.stop() });
-    const why = await local.failed;
-    process.stderr.write(`semlink up: ${why}; stopping the others\n`);
-    await local.stop();
-    return 1;
+    const why = await Promise.race([local.failed, stopped]);
+    if (typeof why === 'string') process.stderr.write(`semlink up: ${why}; stopping the others\n`);
+    const clean = await local.stop();
+    return clean && typeof why === 'number' ? 0 : 1;
   },
 };
