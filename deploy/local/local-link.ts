@@ -1,8 +1,8 @@
-import type { ServiceName } from '../../shared/telemetry/index.js';
+import type { InstrumentedService, ServiceName } from '../../shared/telemetry/index.js';
 
 /** One service of a link on this machine. */
-export interface LocalService {
-  role: ServiceName;
+export interface LocalService<R extends InstrumentedService = ServiceName> {
+  role: R;
   /** `host:port` of gRPC. */
   address: string;
   /** `host:port` of /metrics, /healthz and /readyz; undefined when off. */

@@ -6,8 +6,8 @@ import { Code } from '../../shared/rpc/errors.js';
 import type { ServiceName } from '../../shared/telemetry/index.js';
 import { errorOf, killAll, startTestLink, type TestImage, until } from './link.fixture.js';
 
-/** How long frames wait for a service that is down, ms: short, so that tests are. */
-const reconnectWaitMs = 500;
+/** How long frames wait for a service that is down, ms: long enough for a loaded machine to open a stream. */
+const reconnectWaitMs = 1_500;
 
 export interface RestartableLink {
   /** The process that serves each role now. */
