@@ -24,9 +24,17 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'Asks a large model about every training image once and stores what it says.',
     load: async () => (await import('./commands/teach.js')).teach,
   },
+  knowledge: {
+    summary: 'Describes, verifies or exports stored knowledge.',
+    load: async () => (await import('./commands/knowledge.js')).knowledge,
+  },
   evaluate: {
     summary: 'Accuracy of a published model over the channel, in process, on the CIFAR-10 test images.',
     load: async () => (await import('./commands/evaluate.js')).evaluate,
+  },
+  bench: {
+    summary: 'Measures how fast stored knowledge is read.',
+    load: async () => (await import('./commands/bench.js')).bench,
   },
 };
 

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { invalidArgument, notFound } from '../rpc/errors.js';
 import { checkedParts } from './object-name.js';
+import { OpenFiles } from './open-files.js';
 import type { KnowledgeStore } from './store.js';
 
 /** What is being written; never listed, and removed when the write fails. */
@@ -12,9 +13,11 @@ const UNFINISHED = '.unfinished';
 /** A folder of this machine or a mounted one. */
 export class FolderStore implements KnowledgeStore {
   readonly url: string;
+  readonly #files: OpenFiles;
 
-  constructor(folder: string) {
+  constructor(folder: string, files = new OpenFiles()) {
     this.url = path.resolve(folder);
+    this.#files = files;
   }
 
   /** @throws SemlinkError INVALID_ARGUMENT for a URL of another kind */
@@ -41,25 +44,20 @@ export class FolderStore implements KnowledgeStore {
   }
 
   async read(name: string, offset: number, length: number): Promise<Uint8Array> {
-    let file: FileHandle;
     try {
-      file = await open(this.#pathOf(name), 'r');
+      return await this.#files.with(this.#pathOf(name), async (file) => {
+        const bytes = new Uint8Array(length);
+        let at = 0;
+        while (at < length) {
+          const { bytesRead } = await file.read(bytes, at, length - at, offset + at);
+          if (bytesRead === 0) break;
+          at += bytesRead;
+        }
+        return bytes.subarray(0, at);
+      });
     } catch (error) {
       if (isMissing(error)) throw notFound(`object in ${this.url}`, name, 'there is none of this name');
       throw error;
-    }
-    try {
-      const { size } = await file.stat();
-      const bytes = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
-      let at = 0;
-      while (at < bytes.length) {
-        const { bytesRead } = await file.read(bytes, at, bytes.length - at, offset + at);
-        if (bytesRead === 0) break;
-        at += bytesRead;
-      }
-      return bytes.subarray(0, at);
-    } finally {
-      await file.close();
     }
   }
 
@@ -78,6 +76,7 @@ export class FolderStore implements KnowledgeStore {
         await file.close();
       }
       await rename(unfinished, target);
+      this.#files.forget(target);
     } catch (error) {
       await rm(unfinished, { force: true });
       throw error;
@@ -87,13 +86,16 @@ export class FolderStore implements KnowledgeStore {
 
   async remove(name: string): Promise<void> {
     await rm(this.#pathOf(name), { force: true });
+    this.#files.forget(this.#pathOf(name));
   }
 
   below(prefix: string): FolderStore {
-    return new FolderStore(this.#pathOf(prefix));
+    return new FolderStore(this.#pathOf(prefix), this.#files);
   }
 
-  close(): void {}
+  close(): void {
+    this.#files.close();
+  }
 
   #pathOf(name: string): string {
     return path.join(this.url, ...checkedParts(name));

@@ -21,8 +21,10 @@ export interface OrderWindow {
   readonly count: number;
   /** Rising. */
   readonly blocks: number[];
-  /** The ids in their order; made only when it is asked for. */
-  ids(): Uint32Array;
+  /** The selected part of each block. */
+  readonly parts: { readonly first: number; readonly count: number }[];
+  /** The order: the selected records of all blocks, counted through from 0. Undefined: as they are. */
+  shuffled(): Uint32Array | undefined;
 }
 
 /**
@@ -67,14 +69,11 @@ export class RecordOrder {
         const place = window * WINDOW_BLOCKS + i;
         return firstBlock + (permutation ? permutation.at(place) : place);
       }).sort((a, b) => a - b);
-      const records = blocks.reduce((sum, block) => sum + this.#within(block).count, 0);
+      const parts = blocks.map((block) => this.#within(block));
+      const records = parts.reduce((sum, part) => sum + part.count, 0);
       if (at + records > position) {
-        yield {
-          position: at,
-          count: records,
-          blocks,
-          ids: () => this.#ids(blocks, records, permutation, window),
-        };
+        const shuffled = (): Uint32Array | undefined => permutation?.mixed(records, window);
+        yield { position: at, count: records, blocks, parts, shuffled };
       }
       at += records;
     }
@@ -85,17 +84,6 @@ export class RecordOrder {
     const { first, count } = this.#set.rangeOfBlock(block);
     const from = Math.max(first, this.#first);
     return { first: from, count: Math.min(first + count, this.#end) - from };
-  }
-
-  #ids(blocks: readonly number[], records: number, permutation: Permutation | undefined, window: number): Uint32Array {
-    const ids = new Uint32Array(records);
-    let at = 0;
-    for (const block of blocks) {
-      const { first, count } = this.#within(block);
-      for (let i = 0; i < count; i++) ids[at++] = first + i;
-    }
-    permutation?.mix(ids, window);
-    return ids;
   }
 }
 
@@ -135,16 +123,31 @@ class Permutation {
     return value;
   }
 
-  /** Fisher-Yates; the draws follow from the epoch and the window. The bias of a 32-bit draw is below 2^-16. */
-  mix(ids: Uint32Array, window: number): void {
-    const words = this.#words;
-    for (let i = ids.length - 1; i > 0; i--) {
-      const draw = ids.length - 1 - i;
-      if (draw % 4 === 0) philox4x32(words, draw / 4, window, 1, this.#epoch, ...this.#key);
-      const j = Math.floor((words[draw % 4]! / 2 ** 32) * (i + 1));
-      const id = ids[i]!;
-      ids[i] = ids[j]!;
-      ids[j] = id;
+  /**
+   * 0 to count - 1 in random order (Fisher-Yates). The draws follow from the epoch and the window: xoshiro128** (Blackman,
+   * Vigna 2018), seeded by one Philox block, for it is several times faster. The bias of a 32-bit draw is below 2^-16.
+   */
+  mixed(count: number, window: number): Uint32Array {
+    const seeds = this.#words;
+    philox4x32(seeds, window, 0, 1, this.#epoch, ...this.#key);
+    let [a, b, c, d] = [seeds[0]! | 0, seeds[1]! | 0, seeds[2]! | 0, seeds[3]! | 1];
+    const order = new Uint32Array(count);
+    for (let i = 0; i < count; i++) order[i] = i;
+    for (let i = count - 1; i > 0; i--) {
+      const scaled = Math.imul(b, 5);
+      const draw = Math.imul((scaled << 7) | (scaled >>> 25), 9) >>> 0;
+      const next = b << 9;
+      c ^= a;
+      d ^= b;
+      b ^= c;
+      a ^= d;
+      c ^= next;
+      d = (d << 11) | (d >>> 21);
+      const j = Math.floor((draw / 2 ** 32) * (i + 1));
+      const kept = order[i]!;
+      order[i] = order[j]!;
+      order[j] = kept;
     }
+    return order;
   }
 }

@@ -50,12 +50,17 @@ export async function* streamRecords(
     next = readWindow(set, windows.next());
     // A failure is met when its turn comes, and may come never: when the reader stops here.
     next.catch(() => {});
-    yield* batches(set, window, position, batch, options.shuffle !== undefined);
+    yield* batches(window, set.description.recordBytes, position, batch);
   }
 }
 
-interface ReadWindow extends OrderWindow {
-  readonly content: Uint8Array[];
+/** The selected records of a window, one after the other, and their ids. */
+interface ReadWindow {
+  readonly position: number;
+  readonly count: number;
+  readonly records: Uint8Array;
+  readonly ids: Uint32Array;
+  readonly order: Uint32Array | undefined;
 }
 
 async function readWindow(
@@ -63,76 +68,57 @@ async function readWindow(
   window: IteratorResult<OrderWindow, void>,
 ): Promise<ReadWindow | undefined> {
   if (window.done) return undefined;
-  const { position, count, blocks } = window.value;
-  return { position, count, blocks, ids: () => window.value.ids(), content: await set.readBlocks(blocks) };
+  const { position, count, blocks, parts } = window.value;
+  const { recordBytes } = set.description;
+  const content = await set.readBlocks(blocks);
+  const records = new Uint8Array(count * recordBytes);
+  const ids = new Uint32Array(count);
+  let at = 0;
+  for (const [i, part] of parts.entries()) {
+    const from = (part.first - set.rangeOfBlock(blocks[i]!).first) * recordBytes;
+    records.set(content[i]!.subarray(from, from + part.count * recordBytes), at * recordBytes);
+    for (let j = 0; j < part.count; j++) ids[at++] = part.first + j;
+  }
+  return { position, count, records, ids, order: window.value.shuffled() };
 }
 
 function* batches(
-  set: KnowledgeSet,
   window: ReadWindow,
+  recordBytes: number,
   position: number,
   batch: number,
-  shuffled: boolean,
 ): Generator<RecordBatch, void, undefined> {
-  const { recordBytes } = set.description;
-  const ids = window.ids();
-  const starts = window.blocks.map((block) => set.rangeOfBlock(block).first);
   for (let from = Math.max(0, position - window.position); from < window.count; from += batch) {
     const count = Math.min(batch, window.count - from);
-    const part = ids.subarray(from, from + count);
-    const records = new Uint8Array(count * recordBytes);
-    if (shuffled) gather(part, window, starts, recordBytes, records);
-    else copyRuns(part, window, starts, recordBytes, records);
-    yield {
-      position: window.position + from,
-      count,
-      ids: shuffled ? part : undefined,
-      firstId: part[0]!,
-      records,
-    };
-  }
-}
-
-/** Records from anywhere in the window, byte by byte: they are too short for a call each. */
-function gather(
-  ids: Uint32Array,
-  { content }: ReadWindow,
-  starts: readonly number[],
-  recordBytes: number,
-  out: Uint8Array,
-): void {
-  let to = 0;
-  for (const id of ids) {
-    let low = 0;
-    let high = starts.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (starts[middle]! <= id) low = middle;
-      else high = middle - 1;
+    const place = { position: window.position + from, count };
+    if (!window.order) {
+      const records = window.records.subarray(from * recordBytes, (from + count) * recordBytes);
+      yield { ...place, ids: undefined, firstId: window.ids[from]!, records };
+      continue;
     }
-    const block = content[low]!;
-    const from = (id - starts[low]!) * recordBytes;
-    for (let i = 0; i < recordBytes; i++) out[to++] = block[from + i]!;
+    const order = window.order.subarray(from, from + count);
+    const ids = new Uint32Array(count);
+    for (let i = 0; i < count; i++) ids[i] = window.ids[order[i]!]!;
+    yield { ...place, ids, firstId: ids[0]!, records: gathered(window.records, order, recordBytes) };
   }
 }
 
-/** Records that count up, a block at a time. */
-function copyRuns(
-  ids: Uint32Array,
-  { content }: ReadWindow,
-  starts: readonly number[],
-  recordBytes: number,
-  out: Uint8Array,
-): void {
-  const [first, last] = [ids[0]!, ids[ids.length - 1]!];
+/** Records from anywhere, value by value: they are too short for a call each. */
+function gathered(records: Uint8Array, order: Uint32Array, recordBytes: number): Uint8Array {
+  const out = new Uint8Array(order.length * recordBytes);
+  // Two bytes at a time where that comes out even; both buffers begin at an even address.
+  const wide = recordBytes % 2 === 0 && records.byteOffset % 2 === 0;
+  const words = (bytes: Uint8Array): Uint16Array => new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+  if (wide) gather(words(records), order, recordBytes / 2, words(out));
+  else gather(records, order, recordBytes, out);
+  return out;
+}
+
+function gather(from: Uint8Array | Uint16Array, order: Uint32Array, step: number, out: Uint8Array | Uint16Array): void {
   let to = 0;
-  for (const [i, block] of content.entries()) {
-    const start = starts[i]!;
-    const from = Math.max(first, start);
-    const end = Math.min(last + 1, start + block.length / recordBytes);
-    if (from >= end) continue;
-    out.set(block.subarray((from - start) * recordBytes, (end - start) * recordBytes), to);
-    to += (end - from) * recordBytes;
+  for (let i = 0; i < order.length; i++) {
+    const at = order[i]! * step;
+    for (let j = 0; j < step; j++) out[to++] = from[at + j]!;
   }
 }
 

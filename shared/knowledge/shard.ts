@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import { create, fromJsonString, toJson } from '@bufbuild/protobuf';
-import { type KnowledgeDescription, type ShardHeader, ShardHeaderSchema } from '../gen/semlink/v1/knowledge_pb.js';
+import {
+  type KnowledgeDescription,
+  type ShardEntry,
+  ShardEntrySchema,
+  type ShardHeader,
+  ShardHeaderSchema,
+} from '../gen/semlink/v1/knowledge_pb.js';
 import { checkDescription } from './description.js';
 import { KnowledgeFault } from './fault.js';
 
@@ -186,4 +192,11 @@ export function parseShardStart(start: Uint8Array, where: string): ShardLayout |
     );
   }
   return new ShardLayout(message, new Uint8Array(header));
+}
+
+/** What a manifest says about a shard file. */
+export function shardEntry({ header }: ShardLayout, file: Uint8Array): ShardEntry {
+  const { firstImage, images } = header;
+  const sha256 = createHash('sha256').update(file).digest('hex');
+  return create(ShardEntrySchema, { file: shardFile(header), firstImage, images, bytes: file.length, sha256 });
 }

@@ -1,10 +1,19 @@
 import { z } from 'zod';
+import { CacheTarget } from '../../../services/teacher/cache-target.js';
 import { openTeacher } from '../../../services/teacher/ensemble.js';
 import { FeatureProjection } from '../../../services/teacher/projection.js';
 import { readTeacherSpec, TEACHER_FORMS } from '../../../services/teacher/spec.js';
 import { StoreTarget } from '../../../services/teacher/store-target.js';
 import { type KnowledgeTarget, teach as runTeacher, type TeachingProgress } from '../../../services/teacher/teach.js';
-import { defineConfig, loadConfigOrExit, option } from '../../../shared/config/index.js';
+import { KnowledgeClient } from '../../../shared/client/knowledge.js';
+import {
+  type ConfigOf,
+  defineConfig,
+  HOST_PORT_RANGE,
+  hostPort,
+  loadConfigOrExit,
+  option,
+} from '../../../shared/config/index.js';
 import { augmentation } from '../../../shared/data/augment.js';
 import { cifar10DataSet } from '../../../shared/data/labelled-images.js';
 import { describeKnowledge, IMAGES_PER_SHARD } from '../../../shared/knowledge/description.js';
@@ -41,6 +50,12 @@ const definition = defineConfig({
       description: "Values of the teacher's projected feature stored a view; 0: none.",
     }),
     ...storeFields('shared/knowledge/cifar10', 'Where the set is stored; the folder or prefix is all its own.'),
+    teacherCache: option(hostPort().optional(), {
+      description: 'Store through the teacher-cache that runs there instead, as the set that --set names.',
+      placeholder: 'HOST:PORT',
+      range: HOST_PORT_RANGE,
+    }),
+    set: option(z.string().default('cifar10'), { description: 'Name of the set in the teacher-cache.' }),
     shard: option(
       z
         .string()
@@ -94,9 +109,9 @@ export const teach: Command = {
       imagesPerShard: config.imagesPerShard,
     });
     const [index, of] = config.shard.split('/').map(Number);
-    const target: KnowledgeTarget = new StoreTarget(await openStore(config.store, config.s3), say);
+    const { target, place, close } = await openTarget(config, say);
     say(
-      `${spec.name} teaches ${knowledge.images} images of ${data.name}, ${config.views} views each, ${knowledge.recordBytes} bytes a view, into ${config.store}`,
+      `${spec.name} teaches ${knowledge.images} images of ${data.name}, ${config.views} views each, ${knowledge.recordBytes} bytes a view, into ${place}`,
     );
     const result = await runTeacher({
       knowledge,
@@ -110,13 +125,27 @@ export const teach: Command = {
       stop: stop.signal,
     });
     await teacher.close();
+    close();
     progress.clear();
-    if (result === 'published') say(`published ${config.store}`);
+    if (result === 'published') say(`published ${place}`);
     else if (result === 'share-done') say(`part ${config.shard} is done; the set is published when all parts are`);
     else say('stopped; the same command goes on from here');
     return result === 'stopped' ? STOPPED : 0;
   },
 };
+
+async function openTarget(
+  config: ConfigOf<typeof definition>,
+  say: (sentence: string) => void,
+): Promise<{ target: KnowledgeTarget; place: string; close: () => void }> {
+  if (config.teacherCache !== undefined) {
+    const client = new KnowledgeClient({ address: config.teacherCache });
+    const place = `"${config.set}" at ${config.teacherCache}`;
+    return { target: new CacheTarget(client, config.set), place, close: () => client.close() };
+  }
+  const store = await openStore(config.store, config.s3);
+  return { target: new StoreTarget(store, say), place: config.store, close: () => store.close() };
+}
 
 function progressText({ done, total, viewsPerSecond, secondsLeft }: TeachingProgress): string {
   const minutes = Math.floor(secondsLeft / 60);

@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { type ConfigOf, defineConfig, group, option } from '../../shared/config/index.js';
+import { serverFields } from '../../shared/rpc/server-config.js';
+import { telemetryFields } from '../../shared/telemetry/index.js';
+
+/** Every option of the teacher-cache. */
+export const teacherCacheConfig = defineConfig({
+  name: 'teacher-cache',
+  description: 'Keeps what teachers said about their images, and hands it to trainers.',
+  fields: {
+    ...serverFields('127.0.0.1:50054'),
+    ...telemetryFields('127.0.0.1:9467'),
+    store: option(z.string().min(1).default('shared/knowledge'), {
+      description:
+        'Where the sets are, each in a folder (or under a prefix) of its name: a folder, or s3://bucket/prefix.',
+      placeholder: 'URL',
+    }),
+    s3: group({
+      endpoint: option(z.url().optional(), {
+        description: "Of an S3-compatible store that is not Amazon's; credentials come from the usual AWS variables.",
+        placeholder: 'http://HOST:PORT',
+      }),
+      region: option(z.string().optional(), { description: 'Of the bucket; default: AWS_REGION, else us-east-1.' }),
+    }),
+    cacheBytes: option(
+      z
+        .int()
+        .min(0)
+        .max(64 * 1024 ** 3)
+        .default(256 * 1024 ** 2),
+      { description: 'Blocks kept in memory, of all sets together.', unit: 'bytes' },
+    ),
+    openSets: option(z.int().min(1).max(100_000).default(64), {
+      description: 'Sets whose manifest is kept in memory; the one unused for longest goes first.',
+      unit: 'sets',
+    }),
+    uploads: option(z.int().min(1).max(10_000).default(16), {
+      description: 'Uploads at a time; more are refused with RESOURCE_EXHAUSTED.',
+      unit: 'uploads',
+    }),
+  },
+});
+
+export type TeacherCacheConfig = ConfigOf<typeof teacherCacheConfig>;

@@ -1,0 +1,32 @@
+import { openStore } from '../../shared/knowledge/store.js';
+import { type RunningService, startService } from '../../shared/rpc/running-service.js';
+import type { TeacherCacheConfig } from './config.js';
+import { KnowledgeLibrary } from './library.js';
+import { ROLE, teacherCacheService } from './service.js';
+
+/**
+ * Starts a teacher-cache in this process.
+ *
+ * @param options.processMetrics false for the second and later services of one process
+ * @throws Error with a sentence when an address is taken or the store's URL is no good
+ */
+export function startTeacherCache(
+  config: TeacherCacheConfig,
+  options: { processMetrics?: boolean } = {},
+): Promise<RunningService<typeof ROLE>> {
+  return startService({
+    role: ROLE,
+    config,
+    ...options,
+    parts: async ({ telemetry, drains }) => {
+      const store = await openStore(config.store, config.s3);
+      const { cacheBytes, openSets } = config;
+      const library = new KnowledgeLibrary(store, { cacheBytes, openSets, observer: telemetry.metrics.knowledge });
+      telemetry.metrics.trackQueue('blocks', () => library.cachedBytes);
+      return {
+        services: [teacherCacheService({ library, telemetry, drains, uploads: config.uploads })],
+        stop: async () => store.close(),
+      };
+    },
+  });
+}

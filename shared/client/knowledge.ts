@@ -1,0 +1,158 @@
+import { create } from '@bufbuild/protobuf';
+import type { KnowledgeDescription, ShardEntry } from '../gen/semlink/v1/knowledge_pb.js';
+import {
+  type KnowledgeSet as KnowledgeSetMessage,
+  type PutKnowledgeRequest,
+  PutKnowledgeRequestSchema,
+  type PutKnowledgeResponse,
+  ShardBeginSchema,
+  type StreamKnowledgeResponse,
+  TeacherCacheService,
+} from '../gen/semlink/v1/teacher_cache_pb.js';
+import { checkDescription } from '../knowledge/description.js';
+import { KnowledgeFault } from '../knowledge/fault.js';
+import type { RecordBatch, RecordStreamOptions } from '../knowledge/record-stream.js';
+import { createRpcClient, type RpcClient } from '../rpc/client.js';
+import { Code, SemlinkError, toSemlinkError } from '../rpc/errors.js';
+
+export interface KnowledgeClientOptions {
+  /** `host:port` of a teacher-cache. */
+  address: string;
+  /** How long a stream that broke off may take to go on, ms. Default 10,000. */
+  reconnectMs?: number;
+}
+
+/** Looking through a large set that is not published takes the service a while. */
+const DESCRIBE_MS = 120_000;
+const GET_MS = 30_000;
+const CHUNK_BYTES = 256 * 1024;
+const RETRY_MS = 200;
+
+/** A teacher-cache, as trainers and teachers use it. */
+export class KnowledgeClient {
+  readonly address: string;
+  readonly #rpc: RpcClient<typeof TeacherCacheService.method>;
+  readonly #reconnectMs: number;
+
+  constructor(options: KnowledgeClientOptions) {
+    this.address = options.address;
+    this.#reconnectMs = options.reconnectMs ?? 10_000;
+    this.#rpc = createRpcClient(TeacherCacheService, { address: options.address, maxMessageBytes: 64 * 1024 ** 2 });
+  }
+
+  /** All sets, published or not. */
+  async sets(): Promise<KnowledgeSetMessage[]> {
+    return (await this.#rpc.describeKnowledge({}, { deadlineMs: DESCRIBE_MS })).sets;
+  }
+
+  /** What there is of one set; undefined when there is nothing. */
+  async describe(set: string): Promise<KnowledgeSetMessage | undefined> {
+    try {
+      return (await this.#rpc.describeKnowledge({ set }, { deadlineMs: DESCRIBE_MS })).sets[0];
+    } catch (error) {
+      if (toSemlinkError(error).code === Code.NOT_FOUND) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * The description of a published set.
+   *
+   * @throws KnowledgeFault when it is not published or makes no sense
+   */
+  async published(set: string): Promise<KnowledgeDescription> {
+    const found = await this.describe(set);
+    const where = `knowledge set "${set}" at ${this.address}`;
+    if (!found?.published)
+      throw new KnowledgeFault('absent', `${where} is not there, or not complete; run "semlink teach"`);
+    checkDescription(found.knowledge, where);
+    return found.knowledge;
+  }
+
+  /** Single records, one after the other in the order asked for; ids are image x views + view, at most 65,536. */
+  async get(set: string, ids: ArrayLike<number>): Promise<Uint8Array> {
+    return (await this.#rpc.getKnowledge({ set, ids: Array.from(ids) }, { deadlineMs: GET_MS })).records;
+  }
+
+  /**
+   * Records in order. A stream that breaks off goes on where it was, with this service or another behind the address;
+   * every record comes once.
+   *
+   * @throws SemlinkError UNAVAILABLE when it cannot go on within `reconnectMs`, and every other error at once
+   */
+  async *stream(set: string, options: RecordStreamOptions = {}): AsyncGenerator<RecordBatch, void, undefined> {
+    let position = options.position ?? 0;
+    let deadline = Date.now() + this.#reconnectMs;
+    for (;;) {
+      const call = this.#rpc.streamKnowledge({
+        set,
+        firstImage: options.firstImage ?? 0,
+        images: options.images ?? 0,
+        ...(options.shuffle && { shuffle: options.shuffle }),
+        position: BigInt(position),
+        recordsPerMessage: options.batch ?? 0,
+      });
+      try {
+        for await (const message of call as AsyncIterable<StreamKnowledgeResponse>) {
+          yield batchOf(message);
+          position = Number(message.position) + message.count;
+          deadline = Date.now() + this.#reconnectMs;
+        }
+        return;
+      } catch (error) {
+        const known = toSemlinkError(error);
+        if (known.code !== Code.UNAVAILABLE || Date.now() > deadline) throw known;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      } finally {
+        call.cancel();
+      }
+    }
+  }
+
+  /** Stores one shard file; the set is published with its last one. */
+  async put(
+    set: string,
+    knowledge: KnowledgeDescription,
+    shard: ShardEntry,
+    file: Uint8Array,
+  ): Promise<PutKnowledgeResponse> {
+    const { call, response } = this.#rpc.putKnowledge();
+    let over = false;
+    const settled = response.then(
+      () => {
+        over = true;
+      },
+      () => {
+        over = true;
+      },
+    );
+    const write = async (part: PutKnowledgeRequest['part']): Promise<void> => {
+      if (over || call.write(create(PutKnowledgeRequestSchema, { part }))) return;
+      await Promise.race([new Promise<void>((resolve) => call.once('drain', resolve)), settled]);
+    };
+    call.on('error', () => {});
+    await write({ case: 'begin', value: create(ShardBeginSchema, { set, knowledge, shard }) });
+    for (let from = 0; from < file.length && !over; from += CHUNK_BYTES) {
+      await write({ case: 'chunk', value: file.subarray(from, from + CHUNK_BYTES) });
+    }
+    if (!over) call.end();
+    return response;
+  }
+
+  close(): void {
+    this.#rpc.close();
+  }
+}
+
+function batchOf({ position, count, ids, firstId, records }: StreamKnowledgeResponse): RecordBatch {
+  if (ids.length > 0 && ids.length !== 4 * count) {
+    throw new SemlinkError(Code.DATA_LOSS, `a message has ${count} records and ${ids.length} bytes of ids`);
+  }
+  // Copied, for a view of the message need not be aligned.
+  return { position: Number(position), count, firstId, records, ids: ids.length > 0 ? idsOf(ids) : undefined };
+}
+
+function idsOf(bytes: Uint8Array): Uint32Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Uint32Array.from({ length: bytes.length / 4 }, (_, i) => view.getUint32(4 * i, true));
+}
