@@ -6,7 +6,7 @@ import { type DescFile, type DescService, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import type { Server } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
-import { service as healthDefinition } from 'grpc-health-check';
+import { healthDescriptor } from './health-descriptor.js';
 
 type ReflectedPackage = ConstructorParameters<typeof ReflectionService>[0];
 
@@ -22,19 +22,12 @@ export function fileDescriptors(services: readonly DescService[]): Buffer[] {
   return [...files.values()].map((file) => Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)));
 }
 
-/** The health service's files, which grpc-health-check carries along in its method definitions. */
-function healthDescriptors(): Buffer[] {
-  const check: unknown = healthDefinition.Check?.requestType;
-  if (typeof check !== 'object' || check === null || !('fileDescriptorProtos' in check)) return [];
-  return check.fileDescriptorProtos as Buffer[];
-}
-
 /** Lets `grpcurl` and its like list and describe the services. */
 export function addReflection(server: Server, services: readonly DescService[]): void {
   const described = {
     format: 'Protocol Buffer 3 DescriptorProto',
     type: {},
-    fileDescriptorProtos: [...fileDescriptors(services), ...healthDescriptors()],
+    fileDescriptorProtos: [...fileDescriptors(services), healthDescriptor()],
   };
   const reflected = { described } as unknown as ReflectedPackage;
   new ReflectionService(reflected).addToServer(server);
