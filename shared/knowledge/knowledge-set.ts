@@ -208,15 +208,18 @@ export class KnowledgeSet {
         `${where} is missing though the manifest lists it; run the teacher again`,
       );
     }
-    if (size < entry.bytes) {
-      throw new KnowledgeFault('truncated', `${where} has ${size} of its ${entry.bytes} bytes; run the teacher again`);
-    }
     let read = HEADER_READ_BYTES;
     for (;;) {
       const layout = parseShardStart(await this.#store.read(entry.file, 0, Math.min(read, size)), where);
       if (layout) {
         const { firstImage, images } = entry;
         requireShard(layout, { knowledge: this.description, firstImage, images }, where);
+        if (size < entry.bytes) {
+          throw new KnowledgeFault(
+            'truncated',
+            `${where} has ${size} of its ${entry.bytes} bytes; run the teacher again`,
+          );
+        }
         return layout;
       }
       if (read >= size) throw new KnowledgeFault('truncated', `${where} ends within its header; run the teacher again`);
