@@ -35,7 +35,7 @@ export const teacherCacheConfig = defineConfig({
       unit: 'sets',
     }),
     uploads: option(z.int().min(1).max(10_000).default(16), {
-      description: 'Uploads at a time; more are refused with RESOURCE_EXHAUSTED.',
+      description: 'Uploads at a time; others wait.',
       unit: 'uploads',
     }),
   },

@@ -36,6 +36,7 @@ export class DraftSet {
       const entry = this.#known!.get(shardFile(range));
       return entry && files.has(entry.file) ? [entry] : [];
     });
+    if (shards.length === 0) return undefined;
     return { knowledge, shards, complete: ranges.every((range) => files.has(shardFile(range))) };
   }
 
@@ -79,6 +80,8 @@ export class DraftSet {
       return true;
     } finally {
       this.#uploads--;
+      // An upload that failed must not decide what the set is to hold.
+      if (this.idle && this.#known?.size === 0) this.#looking = undefined;
     }
   }
 

@@ -19,9 +19,10 @@ import { KnowledgeFault } from '../../shared/knowledge/fault.js';
 import { RECORDS_PER_BATCH, type RecordBatch, streamRecords } from '../../shared/knowledge/record-stream.js';
 import { implementService, type ServiceImplementation } from '../../shared/rpc/adapter.js';
 import type { DrainList } from '../../shared/rpc/drain-list.js';
-import { Code, invalidArgument, resourceExhausted, SemlinkError } from '../../shared/rpc/errors.js';
+import { Code, invalidArgument, SemlinkError } from '../../shared/rpc/errors.js';
 import type { Telemetry } from '../../shared/telemetry/index.js';
 import type { KnowledgeLibrary, SetState } from './library.js';
+import { Slots } from './slots.js';
 
 export const ROLE = 'teacher-cache';
 
@@ -43,7 +44,7 @@ export interface TeacherCacheParts {
 export function teacherCacheService(parts: TeacherCacheParts): ServiceImplementation {
   const { library, telemetry } = parts;
   const metrics = telemetry.metrics.knowledge;
-  let uploads = 0;
+  const uploads = new Slots(parts.uploads);
 
   /** Counts and logs faults, and looks at a faulty set anew. */
   const watched = async <T>(set: string, call: () => Promise<T>): Promise<T> => {
@@ -61,13 +62,11 @@ export function teacherCacheService(parts: TeacherCacheParts): ServiceImplementa
 
   return implementService(TeacherCacheService, {
     putKnowledge: async (call) => {
-      if (uploads >= parts.uploads) throw resourceExhausted('uploads at a time', uploads, 'try again in a while');
-      uploads++;
       const start = performance.now();
       try {
-        return await receiveShards(parts, call, watched);
+        // Nothing is read from an upload that waits, so its sender waits too.
+        return await uploads.with(() => receiveShards(parts, call));
       } finally {
-        uploads--;
         metrics.observeCall('put', (performance.now() - start) / 1e3);
       }
     },
@@ -104,13 +103,10 @@ export function teacherCacheService(parts: TeacherCacheParts): ServiceImplementa
   });
 }
 
-type Watched = <T>(set: string, call: () => Promise<T>) => Promise<T>;
-
 /** Takes shard after shard; each is stored as its bytes arrive, no faster than the store takes them. */
 async function receiveShards(
   { library, telemetry }: TeacherCacheParts,
   call: ServerReadableStream<PutKnowledgeRequest, PutKnowledgeResponse>,
-  watched: Watched,
 ): Promise<PutKnowledgeResponse> {
   const metrics = telemetry.metrics.knowledge;
   const requests = (call as AsyncIterable<PutKnowledgeRequest>)[Symbol.asyncIterator]();
@@ -121,12 +117,10 @@ async function receiveShards(
     const begin = beginOf(request.value, set);
     set = begin.set;
     const draft = library.draft(set);
-    const put = await watched(set, () => draft.put(begin.knowledge, begin.shard, chunksOfShard())).catch(
-      (error: unknown) => {
-        metrics.shard('refused');
-        throw error;
-      },
-    );
+    const put = await draft.put(begin.knowledge, begin.shard, chunksOfShard()).catch((error: unknown) => {
+      metrics.shard('refused');
+      throw error;
+    });
     metrics.shard(put ? 'stored' : 'known');
     if (put) stored++;
   }

@@ -37,6 +37,8 @@ export class S3Store implements KnowledgeStore {
   static open(url: string, { endpoint, region }: S3Options): S3Store {
     const [, bucket, prefix] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,62})(?:\/+(.*?))?\/*$/.exec(url) ?? [];
     if (bucket === undefined) throw invalidArgument('store', url, 'use s3://bucket/prefix');
+    // The pinned version is one for the Node versions that this project supports; the note would come with every command.
+    process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
     const client = new S3Client({
       region: region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? 'us-east-1',
       // Stores of other makers rarely have a host name a bucket.

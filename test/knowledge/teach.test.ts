@@ -227,3 +227,17 @@ describe('semlink knowledge', () => {
     expect((await semlink(['knowledge'])).status).toBe(2);
   });
 });
+
+describe('semlink bench knowledge', () => {
+  it('reports what it promises', async () => {
+    const file = store('bench.json');
+    const { status } = await semlink(['bench', 'knowledge', '--images', '1000', '--runs', '1', '--json', file]);
+    expect(status).toBe(0);
+    const results = JSON.parse(await readFile(file, 'utf8')) as Record<string, number>;
+    expect(results.local_records_per_second).toBeGreaterThan(0);
+    expect(results.grpc_records_per_second).toBeGreaterThan(0);
+    // Headers, checksums and the manifest weigh more in so small a set.
+    expect(results.bytes_per_view).toBeGreaterThan(14);
+    expect(results.bytes_per_view).toBeLessThan(16);
+  });
+});
