@@ -69,7 +69,7 @@ describe('a receiver-decoder that is not there from the beginning', () => {
       const start = performance.now();
       const answers = await sendAll(link, images.slice(0, 1_000));
       // The default wait of 2 s, once.
-      expect(performance.now() - start).toBeLessThan(8_000);
+      expect(performance.now() - start).toBeLessThan(15_000);
       for (const { result } of answers) {
         expect(errorOf(result)).toMatchObject({
           code: Code.UNAVAILABLE,

@@ -37,8 +37,7 @@ async function sendTraced(linkId: string, images: number, ratio: number): Promis
     ['send', '--to', local.address, '--link', linkId, '--images', `${images}`, '--trace-sample-ratio', `${ratio}`],
     { env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.httpEndpoint } },
   );
-  expect(stderr).toBe('');
-  expect(status).toBe(0);
+  expect(status, stderr).toBe(0);
   const roots = collector.spans.filter((span) => span.name === SPANS.send && ofLink(linkId)(span));
   await collector.waitFor((spans) => spans.filter(ofLink(linkId)).length >= chain.length * roots.length);
   return roots.map(({ traceId }) => collector.trace(traceId));
