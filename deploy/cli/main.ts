@@ -20,6 +20,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'Trains an encoder-decoder pair, calibrates it and publishes it.',
     load: async () => (await import('./commands/train.js')).train,
   },
+  distill: {
+    summary: 'Trains a pair on what a large model said, from stored knowledge: no large model runs.',
+    load: async () => (await import('./commands/distill.js')).distill,
+  },
   teach: {
     summary: 'Asks a large model about every training image once and stores what it says.',
     load: async () => (await import('./commands/teach.js')).teach,

@@ -14,9 +14,10 @@ export const distillerConfig = defineConfig({
       z
         .string()
         .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/)
-        .default('m-cifar10-1'),
+        .optional(),
       {
-        description: 'Name under which the model is published.',
+        description:
+          'Name under which the model is published; default: SIZE-cifar10-1 from labels, SIZE-cifar10-2 from a teacher.',
       },
     ),
     models: option(z.string().default(SHIPPED_MODELS), {
@@ -105,3 +106,8 @@ export const distillerConfig = defineConfig({
 });
 
 export type DistillerConfig = ConfigOf<typeof distillerConfig>;
+
+/** The name under which a run's model is published. */
+export function modelName({ name, size, knowledge }: Pick<DistillerConfig, 'name' | 'size' | 'knowledge'>): string {
+  return name ?? `${size}-cifar10-${knowledge ? 2 : 1}`;
+}

@@ -14,7 +14,7 @@ import { CIFAR10_CLASS_NAMES, loadCifar10 } from '../../shared/data/cifar10.js';
 import { loadTensorFlow, nativeBackend } from '../../shared/tensor/native.js';
 import { calibrate } from './calibrate.js';
 import { CheckpointFile } from './checkpoint.js';
-import type { DistillerConfig } from './config.js';
+import { type DistillerConfig, modelName } from './config.js';
 import { FrozenPair } from './frozen-pair.js';
 import { learningRateAt } from './optimizer.js';
 import { type EpochRecord, TrainingRecord } from './record.js';
@@ -73,7 +73,7 @@ export async function train(
   reporter: TrainingReporter,
   stop: AbortSignal,
 ): Promise<PublishedModel | undefined> {
-  const folder = path.join(config.work, config.name);
+  const folder = path.join(config.work, modelName(config));
   const checkpoints = new CheckpointFile(folder, config);
   if (config.fresh) await checkpoints.remove();
   const [training, holdout] = await Promise.all([loadCifar10('train'), loadCifar10('holdout')]);
@@ -178,7 +178,18 @@ function manifestOf(
   made: { seconds: number; knowledge: LoadedKnowledge['origin'] | undefined },
 ): Omit<Manifest, 'files'> {
   const cost = ({ parameters, flop }: NetworkCost) => ({ parameters, mflop: Number((flop / 1e6).toFixed(3)) });
-  const { name, models: _models, work: _work, fresh: _fresh, seed, epochs, batchSize, threads, ...options } = config;
+  const name = modelName(config);
+  const {
+    name: _name,
+    models: _models,
+    work: _work,
+    fresh: _fresh,
+    seed,
+    epochs,
+    batchSize,
+    threads,
+    ...options
+  } = config;
   return {
     format: 'semlink-model/1',
     version: name,
@@ -189,7 +200,7 @@ function manifestOf(
     cost: { encoder: cost(encoderCost(spec)), decoder: cost(decoderCost(spec)) },
     calibration,
     training: {
-      command: `semlink train --name ${name} --seed ${seed} --epochs ${epochs}`,
+      command: `semlink ${made.knowledge ? 'distill' : 'train'} --name ${name} --seed ${seed} --epochs ${epochs}`,
       seed,
       split: 'train',
       images: config.images,

@@ -1,0 +1,21 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { compiledModule } from '../../../shared/build/compiled.js';
+
+/**
+ * Runs the distiller in a process of its own, since TensorFlow holds the thread it runs on.
+ *
+ * @param env values over this process's environment
+ * @returns its exit status
+ */
+export function runDistiller(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const main = fileURLToPath(compiledModule('services/distiller/main.ts'));
+    const child = spawn(process.execPath, [main, ...argv], { stdio: 'inherit', env: { ...process.env, ...env } });
+    // The terminal sends Ctrl-C to both; the trainer writes its checkpoint and ends, and then this does.
+    process.on('SIGINT', () => {});
+    process.on('SIGTERM', () => child.kill('SIGTERM'));
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}
