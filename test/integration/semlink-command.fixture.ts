@@ -14,6 +14,12 @@ export interface CommandRun {
   readonly ended: Promise<number | string>;
 }
 
+/** What a test that failed has left running ends with the tests. */
+const started = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of started) child.kill('SIGTERM');
+});
+
 /** Starts `semlink ARGS`; it runs in `cwd`, or in the project's root. */
 export function startSemlink(
   args: readonly string[],
@@ -24,6 +30,8 @@ export function startSemlink(
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  started.add(child);
+  child.once('exit', () => started.delete(child));
   const printed = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name]!.setEncoding('utf8').on('data', (text: string) => {
