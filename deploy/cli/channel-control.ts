@@ -24,6 +24,15 @@ export class ChannelControl {
     await this.#client.setChannel({ linkId, channel });
   }
 
+  /** Seed of the emulator's channels; null when no emulator answers there. */
+  async seed(linkId: string): Promise<number | null> {
+    try {
+      return Number((await this.#client.getChannel({ linkId })).seed);
+    } catch {
+      return null;
+    }
+  }
+
   close(): void {
     this.#client.close();
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { semlink } from '../../test/integration/semlink-command.fixture.js';
 
-const commands = ['demo', 'up', 'send', 'train', 'evaluate'];
+const commands = ['demo', 'up', 'send', 'train', 'teach', 'evaluate'];
 
 describe('semlink', () => {
   it('--help lists every command with what it is for', async () => {
@@ -44,7 +44,7 @@ describe.each(commands)('semlink %s', (command) => {
     expect(options.length).toBeGreaterThan(5);
     for (const option of options) {
       const [head, description, facts, ...more] = option.split('\n');
-      expect(head).toMatch(/^ {2}--[a-z-]+( \S+|, --no-[a-z-]+)$/);
+      expect(head).toMatch(/^ {2}--[a-z0-9-]+( \S+|, --no-[a-z-]+)$/);
       expect(description).toMatch(/^ {6}[A-Z].*\.$|^ {6}\S.*\.$/);
       expect(facts).toMatch(/(default \S|optional|required).* · env [A-Z_]+ · "[a-zA-Z.]+"$/);
       expect(more).toEqual([]);
@@ -60,8 +60,11 @@ describe.each(commands)('semlink %s', (command) => {
   });
 
   it('names a value out of range with what is allowed, and exits 2', async () => {
-    const [flag, range] =
-      command === 'train' ? ['--epochs', 'whole number, 1 to 10000'] : ['--snr-db', 'number of dB, -40 to 60'];
+    const of: Record<string, [flag: string, range: string]> = {
+      train: ['--epochs', 'whole number, 1 to 10000'],
+      teach: ['--views', 'whole number, 1 to 65535'],
+    };
+    const [flag, range] = of[command] ?? ['--snr-db', 'number of dB, -40 to 60'];
     const { status, stderr } = await semlink([command, flag, '100000']);
     expect(status).toBe(2);
     expect(stderr).toContain(`semlink ${command}: ${flag}: `);

@@ -54,7 +54,8 @@ export interface Summary {
   latency_seconds: { p50: number; p95: number; p99: number };
   images_per_second: number;
   payload_bytes_per_image: number;
-  seed: number;
+  /** Of the channel; null when it is not known. */
+  seed: number | null;
   versions: Record<string, string>;
 }
 
@@ -112,7 +113,7 @@ export class Tally {
     return seconds > 0 ? this.all.received / seconds : 0;
   }
 
-  summary(seed: number, versions: Record<string, string>): Summary {
+  summary(seed: number | null, versions: Record<string, string>): Summary {
     const { all } = this;
     const rows = [...this.bySnrDb].sort(([a], [b]) => a - b);
     const quantile = (q: number) => Number(all.latency.quantile(q).toPrecision(4));

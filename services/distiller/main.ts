@@ -8,7 +8,7 @@ const { config } = loadConfigOrExit(distillerConfig);
 setTensorFlowEnvironment(config.threads);
 
 const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
 const reporter = new ConsoleReporter(process.stdout);
 try {
   const model = await train(config, reporter, stop.signal);

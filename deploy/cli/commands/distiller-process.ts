@@ -12,9 +12,8 @@ export function runDistiller(argv: readonly string[], env: NodeJS.ProcessEnv = {
   return new Promise((resolve, reject) => {
     const main = fileURLToPath(compiledModule('services/distiller/main.ts'));
     const child = spawn(process.execPath, [main, ...argv], { stdio: 'inherit', env: { ...process.env, ...env } });
-    // The terminal sends Ctrl-C to both; the trainer writes its checkpoint and ends, and then this does.
-    process.on('SIGINT', () => {});
-    process.on('SIGTERM', () => child.kill('SIGTERM'));
+    // The trainer writes its checkpoint and ends, and then this does. Ctrl-C reaches both, which does no harm.
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
     child.once('error', reject);
     child.once('exit', (code) => resolve(code ?? 1));
   });

@@ -29,7 +29,7 @@ const definition = defineConfig({
   },
   fields: {
     to: addressOption('127.0.0.1:50051', 'Address of the transmitter-encoder.'),
-    emulator: addressOption('127.0.0.1:50052', 'Address of the channel-emulator; used with --snr-db alone.'),
+    emulator: addressOption('127.0.0.1:50052', 'Address of the channel-emulator: for --snr-db, and to note its seed.'),
     link: option(z.string().default('send'), { description: 'Name of the link.' }),
     model: option(z.string().default(''), { description: "Published model; empty: the transmitter's default." }),
     split: option(z.enum(['test', 'holdout', 'train']).default('test'), { description: 'Which CIFAR-10 images.' }),
@@ -88,7 +88,8 @@ export const send: Command = {
           classNames: model.classNames,
         })
       : await openCifar10(config.split);
-    const control = config.snrDb.length > 0 ? new ChannelControl(config.emulator) : undefined;
+    const control = new ChannelControl(config.emulator);
+    const seed = await control.seed(config.link);
     const tally = new Tally();
     const images = Math.min(config.images ?? source.count, source.count);
     await sweep(
@@ -99,10 +100,10 @@ export const send: Command = {
     );
     progress.clear();
     await link.close();
-    control?.close();
+    control.close();
     await tracing.stop(2_000);
 
-    const summary = tally.summary(0, { semlink: semlinkVersion(), model: model.version });
+    const summary = tally.summary(seed, { semlink: semlinkVersion(), model: model.version });
     if (config.json) await writeFile(path.resolve(config.json), `${JSON.stringify(summary, null, 2)}\n`);
     process.stdout.write(`${source.name}: ${summary.images_sent} images over ${model.version}\n\n${sweepTable(tally)}`);
     for (const [message, count] of tally.errors) process.stdout.write(`${count} x ${message}\n`);
