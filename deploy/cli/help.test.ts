@@ -46,7 +46,7 @@ describe.each(commands)('semlink %s', (command) => {
       const [head, description, facts, ...more] = option.split('\n');
       expect(head).toMatch(/^ {2}--[a-z0-9-]+( \S+|, --no-[a-z-]+)$/);
       expect(description).toMatch(/^ {6}[A-Z].*\.$|^ {6}\S.*\.$/);
-      expect(facts).toMatch(/(default \S|optional|required).* · env [A-Z_]+ · "[a-zA-Z.]+"$/);
+      expect(facts).toMatch(/(default \S|optional|required).* · env [A-Z0-9_]+ · "[a-zA-Z0-9.]+"$/);
       expect(more).toEqual([]);
     }
   });
