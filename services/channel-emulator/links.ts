@@ -2,6 +2,7 @@ import { type ChannelSettings, createChannelModel } from '../../shared/channel/c
 import { LinkRandom } from '../../shared/channel/link-random.js';
 import type { ChannelEffect, ChannelModel } from '../../shared/channel/model.js';
 import { resourceExhausted } from '../../shared/rpc/errors.js';
+import { isOutside, type OutsideChannel } from './external/outside-channel.js';
 
 /** A link that is in use: its random numbers and how far along them it is. */
 interface Link {
@@ -11,7 +12,7 @@ interface Link {
 
 interface Channel {
   readonly settings: ChannelSettings;
-  readonly model: ChannelModel;
+  readonly model: ChannelModel | OutsideChannel;
 }
 
 /** What the air did to one frame. */
@@ -46,6 +47,8 @@ export class Links {
   readonly #own = new Map<string, Channel>();
   #young = new Map<string, Link>();
   #old = new Map<string, Link>();
+  /** The last frame of each link that has frames with an outside process, and settles when that has arrived. */
+  readonly #outside = new Map<string, Promise<unknown>>();
 
   /** @throws SemlinkError INVALID_ARGUMENT when the default channel is out of range */
   constructor({ seed, defaultChannel, maxLinks }: LinksOptions) {
@@ -66,14 +69,38 @@ export class Links {
   /**
    * Sends the symbols of one frame over a link, in place, and moves the link on by k.
    * @param symbols 2k numbers re, im, ... with unit average power; the received ones afterwards
+   * @throws Error when the link `isOutside`
    */
   propagate(linkId: string, symbols: Float32Array): Passage {
     const { model } = this.#own.get(linkId) ?? this.#default;
+    if (isOutside(model)) throw new Error(`link ${linkId} has an outside channel: use propagateOutside`);
     const link = this.#link(linkId);
     const { position } = link;
     const effect = model.apply(symbols, link, symbols);
     link.position += symbols.length / 2;
     return { ...effect, model: model.name, snrDb: model.snrDb, position };
+  }
+
+  /** Whether an outside process is the link's channel, or has an earlier frame of the link still. */
+  isOutside(linkId: string): boolean {
+    return this.#outside.has(linkId) || isOutside((this.#own.get(linkId) ?? this.#default).model);
+  }
+
+  /**
+   * `propagate` for any link: frames of a link arrive, or fail, in the order of the calls, also when its channel changes
+   * between them. A frame that fails has moved the link on all the same.
+   */
+  propagateOutside(linkId: string, symbols: Float32Array): Promise<Passage> {
+    const { model } = this.#own.get(linkId) ?? this.#default;
+    if (!isOutside(model)) return this.#inOrder(linkId, Promise.resolve(this.propagate(linkId, symbols)));
+    const link = this.#link(linkId);
+    const { position } = link;
+    link.position += symbols.length / 2;
+    const { name, snrDb } = model;
+    const passage = model
+      .applyLater(symbols, symbols)
+      .then((effect): Passage => ({ ...effect, model: name, snrDb, position }));
+    return this.#inOrder(linkId, passage);
   }
 
   /**
@@ -101,6 +128,24 @@ export class Links {
   channelOf(linkId: string): { settings: ChannelSettings; position: number } {
     const { settings } = this.#own.get(linkId) ?? this.#default;
     return { settings, position: (this.#young.get(linkId) ?? this.#old.get(linkId))?.position ?? 0 };
+  }
+
+  /** Holds a passage back until the frame before it in its link has arrived, or has failed. */
+  #inOrder(linkId: string, passage: Promise<Passage>): Promise<Passage> {
+    // A failure while the frame before is waited for is looked at later, not unhandled.
+    passage.catch(() => {});
+    const before = this.#outside.get(linkId);
+    const inOrder = before ? before.then(() => passage) : passage;
+    const settled: Promise<void> = inOrder
+      .then(
+        () => {},
+        () => {},
+      )
+      .then(() => {
+        if (this.#outside.get(linkId) === settled) this.#outside.delete(linkId);
+      });
+    this.#outside.set(linkId, settled);
+    return inOrder;
   }
 
   #link(linkId: string): Link {

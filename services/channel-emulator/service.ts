@@ -31,7 +31,7 @@ import {
 } from '../../shared/rpc/frame-stream-server.js';
 import { ATTRIBUTES, nowUnixNano, SPANS, type StreamMark, type Telemetry } from '../../shared/telemetry/index.js';
 import { messageOf, settingsFrom } from './channel-messages.js';
-import type { Links } from './links.js';
+import type { Links, Passage } from './links.js';
 
 export const ROLE = 'channel-emulator';
 
@@ -131,8 +131,9 @@ function openDownstream(parts: EmulatorParts, upstream: FrameStream): Downstream
 }
 
 /**
- * Sends the frames of one message over the air and on, in order. Returns a promise, which stops the reading of further
- * ones, only when the way to the receiver is full.
+ * Sends the frames of one message over the air and on. Frames of a link keep their order; a frame that an outside process
+ * has (the `external` model) does not hold up other links. Returns a promise, which stops the reading of further ones,
+ * only when the way to the receiver is full.
  */
 function propagateAll(
   parts: EmulatorParts,
@@ -144,70 +145,113 @@ function propagateAll(
   const takenUnixNano = nowUnixNano();
   for (const [index, frame] of frames.entries()) {
     parts.telemetry.metrics.addReceivedBytes(frame.iq.length);
-    if (!propagateOne(parts, frame, stream, mark, takenUnixNano)) continue;
-    try {
-      const full = downstream.send(frame, frame, stream.signal);
-      if (full) {
-        const rest = frames.slice(index + 1);
-        return full
-          .catch((error: unknown) => void stream.fail(frame, error))
-          .then(() => propagateAll(parts, rest, stream, downstream, mark));
-      }
-    } catch (error) {
-      stream.fail(frame, error);
+    const arrived = propagateOne(parts, frame, stream, mark, takenUnixNano);
+    if (arrived instanceof Promise) {
+      void arrived.then((good) => (good ? sendOn(frame, stream, downstream) : undefined));
+      continue;
+    }
+    const full = arrived ? sendOn(frame, stream, downstream) : undefined;
+    if (full) {
+      const rest = frames.slice(index + 1);
+      return full.then(() => propagateAll(parts, rest, stream, downstream, mark));
     }
   }
   return undefined;
 }
 
-/** Replaces the symbols of a frame by what arrives. False: the frame was no good and has been answered so. */
+/** Sends a frame to the receiver; what hinders it becomes its answer. A promise when the frame has to wait for room. */
+function sendOn(frame: SymbolFrame, stream: FrameStream, downstream: Downstream): Promise<void> | undefined {
+  try {
+    return downstream.send(frame, frame, stream.signal)?.catch((error: unknown) => void stream.fail(frame, error));
+  } catch (error) {
+    stream.fail(frame, error);
+    return undefined;
+  }
+}
+
+/**
+ * Replaces the symbols of a frame by what arrives. False: the frame was no good and has been answered so. A promise,
+ * which never rejects, when an outside process is the channel.
+ */
 function propagateOne(
-  { links, telemetry }: EmulatorParts,
+  parts: EmulatorParts,
   frame: SymbolFrame,
   stream: FrameStream,
   mark: StreamMark,
   takenUnixNano: bigint,
-): boolean {
-  const header = frame.header!;
+): boolean | Promise<boolean> {
+  const failed = (error: unknown): boolean => {
+    fail(parts, frame, stream, mark, takenUnixNano, error);
+    return false;
+  };
   try {
     const symbols = decodeSymbols(frame);
-    const passage = links.propagate(header.linkId, symbols);
-    const { iq, scale } = encodeSymbols(frame.format, symbols);
-    const measuredTimeUnixNano = nowUnixNano();
-    frame.iq = iq;
-    frame.sc16Scale = scale;
-    frame.channel = create(ChannelStateSchema, {
-      ...passage,
-      position: BigInt(passage.position),
-      measuredTimeUnixNano,
-    });
-    frame.timings ??= create(StageTimingsSchema);
-    frame.timings.channelNanos = measuredTimeUnixNano - takenUnixNano;
-    if (header.traceparent === '') return true;
-    telemetry.tracer.recordSpan(SPANS.propagate, header.traceparent, takenUnixNano, measuredTimeUnixNano, {
-      stream: mark,
-      attributes: {
-        [ATTRIBUTES.link]: header.linkId,
-        [ATTRIBUTES.sequence]: Number(header.sequence),
-        [ATTRIBUTES.channelUses]: frame.channelUses,
-        [ATTRIBUTES.channelModel]: passage.model,
-        [ATTRIBUTES.snrDb]: passage.snrDb,
-      },
-    });
-    return true;
+    const finish = (passage: Passage): boolean => {
+      arrive(parts, frame, symbols, passage, mark, takenUnixNano);
+      return true;
+    };
+    const { linkId } = frame.header!;
+    if (parts.links.isOutside(linkId)) return parts.links.propagateOutside(linkId, symbols).then(finish).catch(failed);
+    return finish(parts.links.propagate(linkId, symbols));
   } catch (error) {
-    const known = toSemlinkError(error);
-    if (header.traceparent !== '') {
-      const attributes = { [ATTRIBUTES.link]: header.linkId, [ATTRIBUTES.errorCode]: known.code };
-      telemetry.tracer.recordSpan(SPANS.propagate, header.traceparent, takenUnixNano, nowUnixNano(), {
-        stream: mark,
-        attributes,
-        error: known.message,
-      });
-    }
-    stream.fail(frame, known);
-    return false;
+    return failed(error);
   }
+}
+
+/** Puts what arrived into the frame. @throws SemlinkError when a symbol that arrived is not finite */
+function arrive(
+  { telemetry }: EmulatorParts,
+  frame: SymbolFrame,
+  symbols: Float32Array,
+  passage: Passage,
+  mark: StreamMark,
+  takenUnixNano: bigint,
+): void {
+  const header = frame.header!;
+  const { iq, scale } = encodeSymbols(frame.format, symbols);
+  const measuredTimeUnixNano = nowUnixNano();
+  frame.iq = iq;
+  frame.sc16Scale = scale;
+  frame.channel = create(ChannelStateSchema, {
+    ...passage,
+    position: BigInt(passage.position),
+    measuredTimeUnixNano,
+  });
+  frame.timings ??= create(StageTimingsSchema);
+  frame.timings.channelNanos = measuredTimeUnixNano - takenUnixNano;
+  if (header.traceparent === '') return;
+  telemetry.tracer.recordSpan(SPANS.propagate, header.traceparent, takenUnixNano, measuredTimeUnixNano, {
+    stream: mark,
+    attributes: {
+      [ATTRIBUTES.link]: header.linkId,
+      [ATTRIBUTES.sequence]: Number(header.sequence),
+      [ATTRIBUTES.channelUses]: frame.channelUses,
+      [ATTRIBUTES.channelModel]: passage.model,
+      [ATTRIBUTES.snrDb]: passage.snrDb,
+    },
+  });
+}
+
+/** Answers a frame with what was wrong. */
+function fail(
+  { telemetry }: EmulatorParts,
+  frame: SymbolFrame,
+  stream: FrameStream,
+  mark: StreamMark,
+  takenUnixNano: bigint,
+  error: unknown,
+): void {
+  const header = frame.header!;
+  const known = toSemlinkError(error);
+  if (header.traceparent !== '') {
+    const attributes = { [ATTRIBUTES.link]: header.linkId, [ATTRIBUTES.errorCode]: known.code };
+    telemetry.tracer.recordSpan(SPANS.propagate, header.traceparent, takenUnixNano, nowUnixNano(), {
+      stream: mark,
+      attributes,
+      error: known.message,
+    });
+  }
+  stream.fail(frame, known);
 }
 
 /** A frame that failed after the air has cost the air all the same: says so where the answer does not. */
