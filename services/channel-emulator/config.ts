@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { channelModelNames, greatestSnrDb, leastSnrDb } from '../../shared/channel/channel-config.js';
+import { channelOptions } from '../../shared/channel/channel-options.js';
 import { addressOption, type ConfigOf, defineConfig, group, option } from '../../shared/config/index.js';
 import { hopFields, serverFields } from '../../shared/rpc/server-config.js';
 import { telemetryFields } from '../../shared/telemetry/index.js';
@@ -17,23 +17,7 @@ export const channelEmulatorConfig = defineConfig({
     seed: option(z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(1), {
       description: 'With the link id and the position it fixes all fading and noise of a link.',
     }),
-    channel: group({
-      model: option(z.enum(channelModelNames).default('awgn'), {
-        description: 'Channel of every link that is given none of its own.',
-      }),
-      snrDb: option(z.number().min(leastSnrDb).max(greatestSnrDb).default(10), {
-        description: 'Average Es/N0.',
-        unit: 'dB',
-      }),
-      coherenceSymbols: option(
-        z
-          .int()
-          .min(0)
-          .max(2 ** 31)
-          .default(0),
-        { description: 'rayleigh-block: symbols that share one gain; 0: one gain per frame.', unit: 'symbols' },
-      ),
-    }),
+    channel: group(channelOptions),
     maxLinks: option(z.int().min(1).max(10_000_000).default(100_000), {
       description:
         'Links whose position is remembered, and links that can have a channel of their own. A link unused for longest is forgotten first and starts at position 0 when it comes again.',

@@ -1,3 +1,4 @@
+import { settingsFromOptions } from '../../shared/channel/channel-options.js';
 import { ReceiverDecoderService } from '../../shared/gen/semlink/v1/receiver_decoder_pb.js';
 import { createRpcClient } from '../../shared/rpc/client.js';
 import { type RunningService, startService } from '../../shared/rpc/running-service.js';
@@ -22,7 +23,8 @@ export function startChannelEmulator(
     config,
     ...options,
     parts: async ({ telemetry, drains }) => {
-      const links = new Links({ seed: BigInt(config.seed), defaultChannel: config.channel, maxLinks: config.maxLinks });
+      const defaultChannel = await settingsFromOptions(config.channel);
+      const links = new Links({ seed: BigInt(config.seed), defaultChannel, maxLinks: config.maxLinks });
       const receiver = createRpcClient(ReceiverDecoderService, {
         address: config.receiver,
         maxMessageBytes: config.rpc.maxMessageBytes,

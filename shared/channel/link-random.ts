@@ -3,7 +3,24 @@ import { normalFromWord } from './normal.js';
 import { philox4x32 } from './philox.js';
 
 /** What random numbers are for: each purpose is a stream of its own. Numbers are fixed for ever; new ones are added. */
-export const Purpose = { noise: 0, blockFading: 1 } as const;
+export const Purpose = {
+  noise: 0,
+  blockFading: 1,
+  fastFading: 2,
+  lineOfSight: 3,
+  sinusoids: 4,
+  shadowing: 5,
+  phaseNoise: 6,
+  carrierPhase: 7,
+  loss: 8,
+  lossState: 9,
+  lossChange: 10,
+  bitFlips: 11,
+  jitter: 12,
+  feedbackLoss: 13,
+  pilotError: 14,
+  pilotNoise: 15,
+} as const;
 export type Purpose = (typeof Purpose)[keyof typeof Purpose];
 
 /** Versioned, so that a better derivation can come without changing the channels of old recordings. */
