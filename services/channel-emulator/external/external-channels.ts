@@ -1,0 +1,89 @@
+import { checkExternal, type ExternalSettings } from '../../../shared/channel/external.js';
+import { type ChannelEffect, noisePowerOf } from '../../../shared/channel/model.js';
+import { ExternalConnection } from './external-connection.js';
+import { estimateChannel, knownSymbols } from './known-symbols.js';
+import type { OutsideChannel } from './outside-channel.js';
+
+/** The settings of a link whose channel is an outside process. */
+export interface ExternalChannelSettings {
+  model: 'external';
+  /** Average Es/N0 in dB that the process is declared to have; what a receiver is told when there are no pilots. */
+  snrDb: number;
+  external: ExternalSettings;
+}
+
+/**
+ * The outside processes in use: one connection for each, shared by all links that have the same settings, and closed
+ * with the last of them.
+ */
+export class ExternalChannels {
+  readonly #onState: (sentence: string) => void;
+  readonly #open = new Map<string, { connection: ExternalConnection; users: number }>();
+
+  /** `onState`: a sentence when a process comes, goes or answers wrong. */
+  constructor(onState: (sentence: string) => void = () => {}) {
+    this.#onState = onState;
+  }
+
+  /** Bytes of frames that wait for a process or are with it. */
+  get queuedBytes(): number {
+    let bytes = 0;
+    for (const { connection } of this.#open.values()) bytes += connection.queuedBytes;
+    return bytes;
+  }
+
+  /** The channel of these settings; sockets open in the background. @throws SemlinkError INVALID_ARGUMENT */
+  channel({ snrDb, external }: ExternalChannelSettings): OutsideChannel {
+    checkExternal(external);
+    const { form, send, receive, timeoutMs, delaySymbols, multipleSymbols } = external;
+    // Pilots are the channel's own business; whatever else differs needs a connection of its own.
+    const key = JSON.stringify([form, send, receive, timeoutMs, delaySymbols, multipleSymbols]);
+    const shared = this.#open.get(key) ?? {
+      connection: new ExternalConnection({ settings: external, onState: this.#onState }),
+      users: 0,
+    };
+    shared.users++;
+    this.#open.set(key, shared);
+    let closed = false;
+    return {
+      name: 'external',
+      snrDb,
+      applyLater: (symbols, out) => withPilots(shared.connection, symbols, out, external.pilotSymbols, snrDb),
+      close: () => {
+        if (closed) return;
+        closed = true;
+        shared.users--;
+        if (shared.users > 0) return;
+        this.#open.delete(key);
+        shared.connection.close();
+      },
+    };
+  }
+
+  close(): void {
+    for (const { connection } of this.#open.values()) connection.close();
+    this.#open.clear();
+  }
+}
+
+async function withPilots(
+  connection: ExternalConnection,
+  symbols: Float32Array,
+  out: Float32Array,
+  pilotSymbols: number,
+  snrDb: number,
+): Promise<ChannelEffect> {
+  const blockSymbols = symbols.length / 2;
+  if (pilotSymbols === 0) {
+    await connection.send(symbols, out);
+    return { gains: [1, 0], blockSymbols, noisePower: noisePowerOf(snrDb) };
+  }
+  const pilots = knownSymbols(pilotSymbols);
+  const both = new Float32Array(pilots.length + symbols.length);
+  both.set(pilots);
+  both.set(symbols, pilots.length);
+  await connection.send(both, both);
+  out.set(both.subarray(pilots.length));
+  const { gain, noisePower } = estimateChannel(pilots, both.subarray(0, pilots.length), snrDb);
+  return { gains: gain, blockSymbols, noisePower };
+}
