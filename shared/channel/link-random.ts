@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { chacha8 } from './kernel/chacha8.js';
 import { type BlockGains, type Kernel, type KernelPath, kernelOf } from './kernel/kernel.js';
 
 /** What random numbers are for: each purpose is a stream of its own. Numbers are fixed for ever; new ones are added. */
@@ -10,7 +11,6 @@ export const Purpose = {
   sinusoids: 4,
   shadowing: 5,
   phaseNoise: 6,
-  carrierPhase: 7,
   loss: 8,
   lossState: 9,
   lossChange: 10,
@@ -26,6 +26,7 @@ export type Purpose = (typeof Purpose)[keyof typeof Purpose];
 const keyLabel = 'semlink-channel-v2';
 
 let scratch = new Float32Array(128);
+const words = new Int32Array(16);
 
 /**
  * The random numbers of one link: a function of (seed, link id, purpose, index), the same on every machine, in whatever
@@ -81,5 +82,21 @@ export class LinkRandom {
     scale: number,
   ): void {
     this.#kernel.fadeBlocks(symbols, out, gains, this.#key, purpose, index, scale);
+  }
+
+  /**
+   * Writes `count` numbers, uniform on [0, 1) in steps of 2^-32, to `out`, starting with number `index` of the purpose.
+   * Number `index` takes word index mod 16 of ChaCha8 block floor(index / 16). A purpose has either normals or uniforms.
+   * `index`: 0 to 2^53.
+   */
+  uniforms(purpose: Purpose, index: number, count: number, out: Float64Array): void {
+    const end = index + count;
+    let at = 0;
+    for (let block = Math.floor(index / 16); 16 * block < end; block++) {
+      chacha8(this.#key, block, purpose, 0, words);
+      const from = Math.max(index - 16 * block, 0);
+      const to = Math.min(end - 16 * block, 16);
+      for (let i = from; i < to; i++) out[at++] = (words[i]! >>> 0) / 2 ** 32;
+    }
   }
 }

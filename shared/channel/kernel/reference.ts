@@ -2,16 +2,16 @@
  * The random numbers of the channel in plain TypeScript: the reference for, and bit by bit equal to, the WebAssembly of
  * `assembly/kernel.ts`, and what runs where WebAssembly SIMD does not.
  *
- * Words: ChaCha8 with a 256-bit key, so any number can be drawn without those before it. Four consecutive blocks make a group of 32 complex numbers, in an order that suits four lanes:
- * complex number n of a purpose is number i = n mod 32 of group g = floor(n / 32) and takes words 2j and 2j + 1,
- * j = floor(i / 4), of block 4g + i mod 4.
+ * Words: ChaCha8 with a 256-bit key, so any number can be drawn without those before it. Four consecutive blocks make a
+ * group of 32 complex numbers, in an order that suits four lanes: complex number n of a purpose is number i = n mod 32 of
+ * group g = floor(n / 32) and takes words 2j and 2j + 1, j = floor(i / 4), of block 4g + i mod 4.
  *
  * Normals: Box and Muller (Ann. Math. Stat. 29, 1958), z = r (cos a, sin a). r = sqrt(-2 ln u) with u = (upper 31 bits of
  * the first word + 1/2) / 2^31: reaches 6.66 standard deviations. a from the second word: its lower 31 bits give an angle
  * of -90 to 90 degrees, its sign bit turns by 180. Logarithm, sine and cosine are polynomials in binary32; every
  * operation is a binary32 addition, product, square root or conversion that IEEE 754 fixes to the last bit, never a fused
- * one, so all machines agree. A component differs from that of exact functions of the same words by less than 4e-7 (r
- * near 0: by less than 4e-7 r plus the rounding of u, 3e-8, in r^2 / 2).
+ * one, so all machines agree. Where r > 0.14 a component differs by less than 2e-6 from what exact functions of the same
+ * words give; below, by less than 1e-7 in r^2 (so that fades deeper than 70 dB are of a grid).
  */
 
 import { chacha8 } from './chacha8.js';
