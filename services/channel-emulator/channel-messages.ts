@@ -11,6 +11,7 @@ import {
   type TraceChannel,
 } from '../../shared/gen/semlink/v1/channel_emulator_pb.js';
 import { invalidArgument } from '../../shared/rpc/errors.js';
+import { externalFrom, externalMessage } from './external/external-messages.js';
 import {
   erasureFrom,
   erasureMessage,
@@ -79,9 +80,11 @@ export function settingsFrom(channel: ChannelConfig | undefined): ChannelSetting
       return { model: 'erasure', ...bare, ...erasureFrom(model.value) };
     case 'gilbertElliott':
       return { model: 'gilbert-elliott', ...bare, ...gilbertElliottFrom(model.value) };
+    case 'external':
+      return { model: 'external', ...bare, external: externalFrom(model.value) };
     case undefined: {
       const all =
-        'awgn, rayleigh_block, rayleigh_fast, rician_block, jakes, tdl, taps, trace, erasure, gilbert_elliott';
+        'awgn, rayleigh_block, rayleigh_fast, rician_block, jakes, tdl, taps, trace, erasure, gilbert_elliott, external';
       throw invalidArgument('channel.model', undefined, `choose one of ${all}`);
     }
   }
@@ -132,6 +135,8 @@ function modelMessage(settings: ChannelSettings): ModelMessage {
       return { case: 'erasure', value: erasureMessage(settings) };
     case 'gilbert-elliott':
       return { case: 'gilbertElliott', value: gilbertElliottMessage(settings) };
+    case 'external':
+      return { case: 'external', value: externalMessage(settings.external) };
     default: {
       const { delaySpreadSeconds, dopplerHz } = settings;
       const profile = TdlProfile[settings.model.at(-1)!.toUpperCase() as 'A' | 'B' | 'C' | 'D' | 'E'];

@@ -2,10 +2,16 @@ import { Code, SemlinkError } from '../rpc/errors.js';
 import { AwgnChannel } from './awgn.js';
 import type { ChannelModelName, ChannelSettings } from './channel-settings.js';
 import { checkSettings } from './check-settings.js';
+import { externalDefaults } from './external.js';
 import type { ChannelModel } from './model.js';
 import { RayleighBlockChannel } from './rayleigh-block.js';
 
-export { type ChannelModelName, type ChannelSettings, channelModelNames } from './channel-settings.js';
+export {
+  type ChannelModelName,
+  type ChannelSettings,
+  channelModelNames,
+  simulatedModelNames,
+} from './channel-settings.js';
 export { greatestSnrDb, leastSnrDb } from './check-settings.js';
 
 /** The model of these settings. @throws SemlinkError INVALID_ARGUMENT naming the setting that is out of range */
@@ -17,6 +23,11 @@ export function createChannelModel(settings: ChannelSettings): ChannelModel {
       return new AwgnChannel(snrDb);
     case 'rayleigh-block':
       return new RayleighBlockChannel(snrDb, settings.coherenceSymbols);
+    case 'external':
+      throw new SemlinkError(
+        Code.FAILED_PRECONDITION,
+        'the model external is a process outside; send frames through a channel-emulator, or choose a model that is computed',
+      );
     default:
       throw new SemlinkError(Code.UNIMPLEMENTED, `channel model ${settings.model}`);
   }
@@ -42,6 +53,8 @@ export function typicalSettings(model: ChannelModelName, snrDb: number): Channel
       return { model, snrDb, probability: 0.1, unit: 'frame' };
     case 'gilbert-elliott':
       return { model, snrDb, goodToBad: 0.01, badToGood: 0.1, unit: 'frame', stepSymbols: 64 };
+    case 'external':
+      return { model, snrDb, external: externalDefaults };
     default:
       return { model, snrDb, delaySpreadSeconds: 300e-9, dopplerHz: 100, timeDomain: false };
   }

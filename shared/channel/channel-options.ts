@@ -11,6 +11,7 @@ import {
   type StaticTap,
 } from './channel-settings.js';
 import { checkSettings, greatestCoherence, greatestSnrDb, greatestSubcarriers, leastSnrDb } from './check-settings.js';
+import { type ExternalSettings, externalDefaults, externalForms, externalLimits } from './external.js';
 import { loadTrace } from './trace-file.js';
 
 const probability = () => z.number().min(0).max(1);
@@ -103,6 +104,35 @@ export const channelOptions = {
     description: 'Time over which shadowing decorrelates to 1/e; 0: one value a link for all time.',
     unit: 's',
   }),
+  externalForm: option(z.enum(externalForms).default(externalDefaults.form), {
+    description:
+      'external: how symbols travel over ZeroMQ as cf32: push-pull and req-rep as blocks of GNU Radio, srsran as its RF driver.',
+  }),
+  externalSend: option(z.string().default(externalDefaults.send), {
+    description: 'external: address on which symbols go out; this end binds it.',
+    placeholder: 'tcp://HOST:PORT',
+  }),
+  externalReceive: option(z.string().default(externalDefaults.receive), {
+    description: 'external: address from which they come back; the process binds it.',
+    placeholder: 'tcp://HOST:PORT',
+  }),
+  externalTimeoutMs: option(z.int().min(1).max(externalLimits.timeoutMs).default(externalDefaults.timeoutMs), {
+    description: 'external: a frame fails when nothing came back for so long.',
+    unit: 'ms',
+  }),
+  externalDelaySymbols: option(z.int().min(0).max(externalLimits.delaySymbols).default(0), {
+    description: 'external: symbols by which what comes back lags behind what went out.',
+    unit: 'symbols',
+  }),
+  externalMultipleSymbols: option(z.int().min(1).max(externalLimits.multipleSymbols).default(1), {
+    description: 'external: the process works in blocks of so many symbols.',
+    unit: 'symbols',
+  }),
+  externalPilotSymbols: option(z.int().min(0).max(externalLimits.pilotSymbols).default(0), {
+    description:
+      'external: known symbols before each frame, from which gain and noise are estimated; 0: gain 1 and the SNR given.',
+    unit: 'symbols',
+  }),
 };
 
 /** The values of `channelOptions`. */
@@ -151,9 +181,23 @@ async function fadingOf(options: ChannelOptions) {
       const { kind: _, ...loss } = lossOf(options, model);
       return { model, ...loss };
     }
+    case 'external':
+      return { model, external: externalOf(options) };
     default:
       return { model, delaySpreadSeconds, dopplerHz, ...multipathOf(options) };
   }
+}
+
+function externalOf(options: ChannelOptions): ExternalSettings {
+  return {
+    form: options.externalForm,
+    send: options.externalSend,
+    receive: options.externalReceive,
+    timeoutMs: options.externalTimeoutMs,
+    delaySymbols: options.externalDelaySymbols,
+    multipleSymbols: options.externalMultipleSymbols,
+    pilotSymbols: options.externalPilotSymbols,
+  };
 }
 
 function impairmentsOf(options: ChannelOptions): ImpairmentSettings {

@@ -1,3 +1,4 @@
+import type { ExternalSettings } from './external.js';
 import type { Trace } from './trace.js';
 
 /** Symbols a second of a link that says nothing else: 1 MBd. */
@@ -10,8 +11,8 @@ export const lineOfSightDoppler = 0.7;
 export const tdlModelNames = ['tdl-a', 'tdl-b', 'tdl-c', 'tdl-d', 'tdl-e'] as const;
 export type TdlModelName = (typeof tdlModelNames)[number];
 
-/** All channel models of complex symbols, by the names used in `ChannelState.model`, files and flags. */
-export const channelModelNames = [
+/** The channel models of complex symbols that are computed here, by the names used in `ChannelState.model`. */
+export const simulatedModelNames = [
   'awgn',
   'rayleigh-block',
   'rayleigh-fast',
@@ -23,6 +24,9 @@ export const channelModelNames = [
   'erasure',
   'gilbert-elliott',
 ] as const;
+
+/** All channel models, by the names used in `ChannelState.model`, files and flags; `external` needs a channel-emulator. */
+export const channelModelNames = [...simulatedModelNames, 'external'] as const;
 
 /** How multipath meets the symbols; see `multipath.ts`. */
 export interface MultipathSettings {
@@ -133,7 +137,9 @@ export type FadingSettings =
     }
   /** Noise alone, with a loss of its own. */
   | ({ model: 'erasure' } & ErasureSettings)
-  | ({ model: 'gilbert-elliott' } & GilbertElliottSettings);
+  | ({ model: 'gilbert-elliott' } & GilbertElliottSettings)
+  /** An outside process is the whole channel; `snrDb` is what it is declared to have. */
+  | { model: 'external'; external: ExternalSettings };
 
 export type TraceInterpolation = 'linear' | 'previous';
 

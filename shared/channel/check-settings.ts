@@ -9,6 +9,7 @@ import {
   type MultipathSettings,
   type StaticTap,
 } from './channel-settings.js';
+import { checkExternal } from './external.js';
 import { checkTrace } from './trace.js';
 
 export const leastSnrDb = -40;
@@ -57,6 +58,16 @@ function checkFading(settings: ChannelSettings, symbolRateHz: number): void {
       return;
     case 'gilbert-elliott':
       checkGilbertElliott(settings);
+      return;
+    case 'external':
+      checkExternal(settings.external);
+      if (settings.impairments) {
+        throw invalidArgument(
+          'impairments',
+          settings.impairments,
+          'the outside process is the whole channel; leave them out',
+        );
+      }
       return;
     default:
       checkRange('delay_spread_seconds', settings.delaySpreadSeconds, 0, 1e-5, '0 to 10 us (0.00001)');

@@ -1,16 +1,12 @@
-import { checkExternal, type ExternalSettings } from '../../../shared/channel/external.js';
+import type { ChannelSettings } from '../../../shared/channel/channel-config.js';
+import { checkSettings } from '../../../shared/channel/check-settings.js';
 import { type ChannelEffect, noisePowerOf } from '../../../shared/channel/model.js';
 import { ExternalConnection } from './external-connection.js';
 import { estimateChannel, knownSymbols } from './known-symbols.js';
 import type { OutsideChannel } from './outside-channel.js';
 
 /** The settings of a link whose channel is an outside process. */
-export interface ExternalChannelSettings {
-  model: 'external';
-  /** Average Es/N0 in dB that the process is declared to have; what a receiver is told when there are no pilots. */
-  snrDb: number;
-  external: ExternalSettings;
-}
+export type ExternalChannelSettings = Extract<ChannelSettings, { model: 'external' }>;
 
 /**
  * The outside processes in use: one connection for each, shared by all links that have the same settings, and closed
@@ -33,8 +29,9 @@ export class ExternalChannels {
   }
 
   /** The channel of these settings; sockets open in the background. @throws SemlinkError INVALID_ARGUMENT */
-  channel({ snrDb, external }: ExternalChannelSettings): OutsideChannel {
-    checkExternal(external);
+  channel(settings: ExternalChannelSettings): OutsideChannel {
+    checkSettings(settings);
+    const { snrDb, external } = settings;
     const { form, send, receive, timeoutMs, delaySymbols, multipleSymbols } = external;
     // Pilots are the channel's own business; whatever else differs needs a connection of its own.
     const key = JSON.stringify([form, send, receive, timeoutMs, delaySymbols, multipleSymbols]);
