@@ -86,7 +86,7 @@ export class LinkRandom {
 
   /**
    * Writes `count` numbers, uniform on [0, 1) in steps of 2^-32, to `out`, starting with number `index` of the purpose.
-   * Number `index` takes word index mod 16 of ChaCha8 block floor(index / 16). A purpose has either normals or uniforms.
+   * Number `index` is word index mod 16 of ChaCha block floor(index / 16). A purpose has either normals or uniforms.
    * `index`: 0 to 2^53.
    */
   uniforms(purpose: Purpose, index: number, count: number, out: Float64Array): void {
