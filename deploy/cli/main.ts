@@ -23,6 +23,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'Accuracy of a published model over the channel, in process, on the CIFAR-10 test images.',
     load: async () => (await import('./commands/evaluate.js')).evaluate,
   },
+  bench: {
+    summary: 'Measures the speed of a part on this machine; bench channel: symbols a second of the channel models.',
+    load: async () => (await import('./commands/bench.js')).bench,
+  },
 };
 
 function help(): string {

@@ -32,12 +32,17 @@ export class RayleighBlockChannel implements ChannelModel {
     const gains = this.#draw(link, n === 0 ? position : Math.floor(position / n), 1 + later);
     const blocks = { gains, first, block: n === 0 ? k : n };
     link.random.fadeBlocks(symbols, out, blocks, Purpose.noise, position, Math.sqrt(this.#noisePower / 2));
-    return { ...listed(gains, k, first, n), noisePower: this.#noisePower };
+    return effectOf(gains, k, first, n, this.#noisePower);
   }
 
   /** h number `index` and those after it. Rounded to binary32 before use, so that the receiver knows exactly these. */
   #draw(link: LinkState, index: number, count: number): number[] {
-    const draws = count === 1 ? this.#one : new Float32Array(2 * count);
+    if (count === 1) {
+      const one = this.#one;
+      link.random.complexNormals(Purpose.blockFading, index, 1, one);
+      return [Math.fround(one[0]! * Math.SQRT1_2), Math.fround(one[1]! * Math.SQRT1_2)];
+    }
+    const draws = new Float32Array(2 * count);
     link.random.complexNormals(Purpose.blockFading, index, count, draws);
     const gains: number[] = [];
     for (let i = 0; i < 2 * count; i++) gains.push(Math.fround(draws[i]! * Math.SQRT1_2));
@@ -49,16 +54,16 @@ export class RayleighBlockChannel implements ChannelModel {
  * Gains as `ChannelEffect` lists them. Where the first block is cut at the front and others follow, they are listed at
  * the longest step that fits its border and the block.
  */
-function listed(gains: number[], k: number, first: number, n: number): { gains: number[]; blockSymbols: number } {
-  if (gains.length === 2) return { gains, blockSymbols: k };
-  if (first === n) return { gains, blockSymbols: n };
+function effectOf(gains: number[], k: number, first: number, n: number, noisePower: number): ChannelEffect {
+  if (gains.length === 2) return { gains, blockSymbols: k, noisePower };
+  if (first === n) return { gains, blockSymbols: n, noisePower };
   const step = greatestCommonDivisor(n, first);
   const all: number[] = [];
   for (let i = 0; i < k; i += step) {
     const block = i < first ? 0 : 1 + Math.floor((i - first) / n);
     all.push(gains[2 * block]!, gains[2 * block + 1]!);
   }
-  return { gains: all, blockSymbols: step };
+  return { gains: all, blockSymbols: step, noisePower };
 }
 
 function greatestCommonDivisor(a: number, b: number): number {
