@@ -121,7 +121,7 @@ export const channelOptions = {
     unit: 'ms',
   }),
   externalDelaySymbols: option(z.int().min(0).max(externalLimits.delaySymbols).default(0), {
-    description: 'external: symbols by which what comes back lags behind what went out.',
+    description: 'external: symbols by which what comes back lags; counts only where known symbols cannot show it.',
     unit: 'symbols',
   }),
   externalMultipleSymbols: option(z.int().min(1).max(externalLimits.multipleSymbols).default(1), {

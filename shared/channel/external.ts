@@ -24,8 +24,8 @@ export interface ExternalSettings {
   /** A frame fails when nothing came back for so long, ms, 1 to 600,000. */
   timeoutMs: number;
   /**
-   * Symbols by which what comes back lags behind (filters, a GNU Radio Delay block), 0 to 65,536: so many zeros follow
-   * each burst of frames, and so many symbols at the start of what comes back are dropped.
+   * Symbols by which what comes back lags behind (filters, a GNU Radio Delay block), 0 to 65,536. The lag is found with
+   * known symbols when the process connects; this one counts where noise or fading hides them.
    */
   delaySymbols: number;
   /** The process works in blocks of so many symbols, 1 to 65,536: a burst is filled up with zeros to whole blocks. */

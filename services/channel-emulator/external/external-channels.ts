@@ -9,8 +9,9 @@ import type { OutsideChannel } from './outside-channel.js';
 export type ExternalChannelSettings = Extract<ChannelSettings, { model: 'external' }>;
 
 /**
- * The outside processes in use: one connection for each, shared by all links that have the same settings, and closed
- * with the last of them.
+ * The outside processes in use: one connection for each, shared by all links that name the same form and addresses, and
+ * closed with the last of them. What is agreed with a process beyond that (its delay, blocks and time limit) holds for
+ * all of them, as it was set last; pilots are each link's own.
  */
 export class ExternalChannels {
   readonly #onState: (sentence: string) => void;
@@ -32,14 +33,14 @@ export class ExternalChannels {
   channel(settings: ExternalChannelSettings): OutsideChannel {
     checkSettings(settings);
     const { snrDb, external } = settings;
-    const { form, send, receive, timeoutMs, delaySymbols, multipleSymbols } = external;
-    // Pilots are the channel's own business; whatever else differs needs a connection of its own.
-    const key = JSON.stringify([form, send, receive, timeoutMs, delaySymbols, multipleSymbols]);
+    const { form, send, receive } = external;
+    const key = JSON.stringify([form, send, receive]);
     const shared = this.#open.get(key) ?? {
       connection: new ExternalConnection({ settings: external, onState: this.#onState }),
       users: 0,
     };
     shared.users++;
+    shared.connection.adopt(external);
     this.#open.set(key, shared);
     let closed = false;
     return {

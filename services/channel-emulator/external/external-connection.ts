@@ -5,7 +5,12 @@ import { knownSymbols, lagOf } from './known-symbols.js';
 
 /** Most symbols sent at once, unless one frame alone is longer. */
 const burstSymbols = 16_384;
-const probeSymbols = 256;
+/** Known symbols by which a lag is found: at -10 dB still without error. */
+const probeSymbols = 512;
+/** Least number of symbols that are looked through for a lag. */
+const lagRoom = 1_024;
+/** Known symbols are sent so many times while a process keeps back what it takes. */
+const probeAttempts = 3;
 /** Most symbols that are waited for when they are late, and dropped when they are too many. */
 const most = 131_072;
 const none = new Float32Array(0);
@@ -29,14 +34,18 @@ export interface ExternalConnectionOptions {
  * An outside process that takes symbols and gives as many back, shared by all links that name the same addresses.
  *
  * The stream has no marks: which symbol belongs to which frame is known by counting alone. So frames go out in bursts
- * (all that wait, up to 16,384 symbols), and the next burst leaves when everything of the one before has come back. When
- * less comes back than went out, the frames concerned fail and the connection is out of step. It is brought in step again
- * by (1) dropping what is late; (2) when it stays away, sending 256 known symbols and looking where they come back: in
- * place, and the process has lost symbols, which is over; or later, and it keeps symbols back: then no frame goes out
- * until it is restarted or `delaySymbols` says so. Nothing is ever taken for a symbol of another frame.
+ * (all that wait, up to 16,384 symbols), and the next burst leaves when everything of the one before has come back.
+ *
+ * When a process has connected, 512 known symbols are sent ahead of the first burst. Where they come back shows by how
+ * many symbols the process lags (what is declared as `delaySymbols` counts only where noise or fading hides them), and a
+ * process that keeps some symbols back has filled up by it. A burst is followed by so many zeros, and so many symbols at
+ * the start of what comes back are dropped.
+ *
+ * When less comes back than went out, the frames concerned fail and the connection is out of step: what is late is waited
+ * for and dropped; when it stays away, known symbols are sent again. Nothing is ever taken for a symbol of another frame.
  */
 export class ExternalConnection {
-  readonly #settings: ExternalSettings;
+  #settings: ExternalSettings;
   readonly #maxQueueBytes: number;
   readonly #onState: (sentence: string) => void;
   readonly #exchange: Exchange;
@@ -44,18 +53,21 @@ export class ExternalConnection {
   #queuedBytes = 0;
   #running = false;
   #closed = false;
-  /** Undefined: in step; else symbols that went out and have not come back. */
+  /** Undefined: nothing; else symbols that went out and have not come back. */
   #missing: number | undefined;
-  /** The process went away: what it left under way is dropped before the next burst. */
+  /** Where symbols come back is not known, or not any more. */
+  #unaligned = true;
+  /** The process went away: what it left under way is dropped before anything else. */
   #restarted = false;
-  /** Symbols the process keeps back, found by a probe; over when it is restarted. */
-  #keptBack = 0;
+  /** Symbols by which the process lags, as known symbols have shown or as declared. */
+  #lag: number;
   #connectedWaiters: (() => void)[] = [];
   /** What the last wait for a connection ended in: while a process is known to be away, frames fail at once. */
   #absent = false;
 
   constructor({ settings, maxQueueBytes = 8 * 1024 * 1024, onState = () => {} }: ExternalConnectionOptions) {
     this.#settings = settings;
+    this.#lag = settings.delaySymbols;
     this.#maxQueueBytes = maxQueueBytes;
     this.#onState = onState;
     this.#exchange = new Exchange(settings, (connected) => this.#connectedChanged(connected));
@@ -67,6 +79,13 @@ export class ExternalConnection {
   get name(): string {
     const { form, send, receive } = this.#settings;
     return `the external process (${form}, symbols out on ${send}, back from ${receive})`;
+  }
+
+  /** Other time limit, delay and blocks from the next burst on; form and addresses stay. */
+  adopt({ timeoutMs, delaySymbols, multipleSymbols }: ExternalSettings): void {
+    const changed = delaySymbols !== this.#settings.delaySymbols || multipleSymbols !== this.#settings.multipleSymbols;
+    this.#settings = { ...this.#settings, timeoutMs, delaySymbols, multipleSymbols };
+    if (changed) this.#unaligned = true;
   }
 
   /** Bytes of frames that wait or are with the process. */
@@ -143,10 +162,11 @@ export class ExternalConnection {
   }
 
   async #sendBurst(frames: Waiting[]): Promise<void> {
-    const { delaySymbols, multipleSymbols, timeoutMs } = this.#settings;
+    const { multipleSymbols, timeoutMs } = this.#settings;
+    const lag = this.#lag;
     let symbols = 0;
     for (const frame of frames) symbols += frame.symbols.length / 2;
-    const total = wholeBlocks(symbols + delaySymbols, multipleSymbols);
+    const total = wholeBlocks(symbols + lag, multipleSymbols);
     const sent = new Float32Array(2 * total);
     let at = 0;
     for (const frame of frames) {
@@ -155,7 +175,7 @@ export class ExternalConnection {
     }
     const received = new Float32Array(2 * total);
     let next = 0;
-    let start = 2 * delaySymbols;
+    let start = 2 * lag;
     const { end, symbols: there } = await this.#exchange.run(sent, received, timeoutMs, (soFar) => {
       for (let frame = frames[next]; frame; frame = frames[next]) {
         const stop = start + frame.symbols.length;
@@ -208,19 +228,19 @@ export class ExternalConnection {
   /** Undefined once symbols can be told apart by counting, or why not. */
   async #getInStep(): Promise<SemlinkError | undefined> {
     const surplus = this.#exchange.surplus > 0;
-    if (this.#restarted) return this.#dropRest();
-    if (!surplus && this.#missing === undefined) return undefined;
-    if (this.#keptBack > 0) return this.#keptBackProblem();
     const missing = Math.min(this.#missing ?? 0, most);
-    this.#missing = missing;
-    if (missing > 0 && !surplus) {
+    if (missing > 0 && !surplus && !this.#restarted) {
       // What is late: exactly what is missing, and all is well. With symbols beyond it, it cannot be told from them.
-      const late = new Float32Array(2 * missing);
-      const { end, symbols } = await this.#exchange.run(none, late, this.#settings.timeoutMs);
-      if (end === 'all') return this.#inStep();
+      const { end, symbols } = await this.#exchange.run(none, new Float32Array(2 * missing), this.#settings.timeoutMs);
       if (end === 'gone') return this.#problem(end, symbols, missing);
+      if (end === 'all') this.#missing = undefined;
     }
-    return (await this.#dropRest()) ?? (await this.#probe(missing));
+    if (this.#missing !== undefined || surplus) this.#unaligned = true;
+    if (this.#missing !== undefined || surplus || this.#restarted) {
+      const problem = await this.#dropRest();
+      if (problem) return problem;
+    }
+    return this.#unaligned ? this.#align() : undefined;
   }
 
   /** Drops what comes until nothing does. */
@@ -230,39 +250,34 @@ export class ExternalConnection {
     if (end === 'gone') return this.#problem(end, 0, 0);
     this.#exchange.surplus = 0;
     this.#restarted = false;
+    this.#missing = end === 'quiet' ? undefined : 0;
     if (end === 'quiet') return undefined;
-    this.#missing ??= 0;
     const sentence = `${this.name} sends symbols that it was not given; it must give back one symbol for each it takes`;
     return new SemlinkError(Code.DATA_LOSS, sentence);
   }
 
   /** Sends known symbols and looks where they come back. */
-  async #probe(missing: number): Promise<SemlinkError | undefined> {
+  async #align(): Promise<SemlinkError | undefined> {
     const { timeoutMs, multipleSymbols, delaySymbols } = this.#settings;
-    const total = wholeBlocks(probeSymbols + missing + delaySymbols, multipleSymbols);
-    const probe = knownSymbols(total);
-    const back = new Float32Array(probe.length);
-    const { end, symbols } = await this.#exchange.run(probe, back, timeoutMs);
-    if (end !== 'all') {
+    const room = Math.max(lagRoom, 2 * delaySymbols);
+    const probe = knownSymbols(wholeBlocks(probeSymbols + room, multipleSymbols));
+    const total = probe.length / 2;
+    for (let attempt = 1; ; attempt++) {
+      const back = new Float32Array(probe.length);
+      const { end, symbols } = await this.#exchange.run(probe, back, timeoutMs);
+      if (end === 'all') {
+        const lag = lagOf(probe.subarray(0, 2 * probeSymbols), back, room);
+        this.#lag = lag ?? delaySymbols;
+        this.#unaligned = false;
+        const seen = lag === undefined ? 'as declared: noise or fading hides known symbols' : 'as known symbols show';
+        this.#onState(`${this.name} is in step and lags by ${this.#lag} symbols, ${seen}`);
+        return undefined;
+      }
+      // Some are kept back: by now the process may be full, and give back as many as it takes.
+      if (end === 'quiet' && symbols > 0 && attempt < probeAttempts) continue;
       if (end !== 'gone') this.#missing = total - symbols;
       return this.#problem(end, symbols, total);
     }
-    const lag = lagOf(probe.subarray(0, 2 * probeSymbols), back.subarray(2 * delaySymbols), missing);
-    // Where nothing can be seen for noise, what was missing is taken for lost.
-    if (lag === undefined || lag === 0) return this.#inStep();
-    this.#keptBack = lag;
-    return this.#keptBackProblem();
-  }
-
-  #inStep(): undefined {
-    this.#missing = undefined;
-    this.#onState(`${this.name} is in step again`);
-  }
-
-  #keptBackProblem(): SemlinkError {
-    const delay = this.#keptBack + this.#settings.delaySymbols;
-    const sentence = `${this.name} gives each symbol back ${delay} symbols late; set delay_symbols to ${delay}, or restart it`;
-    return new SemlinkError(Code.FAILED_PRECONDITION, sentence);
   }
 
   #openProblem(error: unknown): SemlinkError {
@@ -277,8 +292,8 @@ export class ExternalConnection {
   #connectedChanged(connected: boolean): void {
     this.#onState(`${this.name} is ${connected ? 'connected' : 'gone'}`);
     // A process that comes has nothing of the one that went, but messages of that one may still be under way.
-    this.#keptBack = 0;
     this.#missing = undefined;
+    this.#unaligned = true;
     if (!connected) {
       this.#restarted = true;
       return;
