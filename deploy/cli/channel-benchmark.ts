@@ -1,4 +1,9 @@
-import { type ChannelModelName, createChannelModel, typicalSettings } from '../../shared/channel/channel-config.js';
+import {
+  type ChannelModelName,
+  type ChannelSettings,
+  createChannelModel,
+  typicalSettings,
+} from '../../shared/channel/channel-config.js';
 import type { KernelPath } from '../../shared/channel/kernel/kernel.js';
 import { LinkRandom } from '../../shared/channel/link-random.js';
 
@@ -47,11 +52,7 @@ export function benchmarkChannel(options: ChannelBenchmarkOptions): ChannelMeasu
 
 /** Sends the next block of a link. The symbols stay where they are and what arrives goes elsewhere, as with the peers. */
 function sender(model: ChannelModelName, block: number, path: KernelPath): () => void {
-  const typical = typicalSettings(model, snrDb);
-  const coherence = block < 2 * coherenceSymbols ? block : coherenceSymbols;
-  const channel = createChannelModel(
-    'coherenceSymbols' in typical ? { ...typical, coherenceSymbols: coherence } : typical,
-  );
+  const channel = createChannelModel(settingsOf(model, block));
   const random = new LinkRandom(1n, 'benchmark', path);
   const symbols = Float32Array.from({ length: 2 * block }, (_, i) => (i % 7) / 3 - 1);
   const out = new Float32Array(2 * block);
@@ -60,6 +61,18 @@ function sender(model: ChannelModelName, block: number, path: KernelPath): () =>
     channel.apply(symbols, { random, position }, out);
     position += block;
   };
+}
+
+/** What the others are measured with: multipath in the time domain at 1 MBd, 100 ns of delay spread, 35 Hz of Doppler. */
+function settingsOf(model: ChannelModelName, block: number): ChannelSettings {
+  const settings = typicalSettings(model, snrDb);
+  if ('coherenceSymbols' in settings) {
+    settings.coherenceSymbols = block < 2 * coherenceSymbols ? block : coherenceSymbols;
+  }
+  if ('timeDomain' in settings) settings.timeDomain = true;
+  if ('delaySpreadSeconds' in settings) settings.delaySpreadSeconds = 100e-9;
+  if ('dopplerHz' in settings) settings.dopplerHz = 35;
+  return settings;
 }
 
 /** Calls a second of processor time. */
