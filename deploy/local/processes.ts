@@ -8,6 +8,8 @@ import type { LocalLink, LocalService, Overrides } from './local-link.js';
 /** A service in a process of its own. */
 export interface ServiceProcess extends LocalService {
   process: ChildProcess;
+  /** `host:port` of gRPC for control, when it has one of its own. */
+  adminAddress: string | undefined;
   /** Resolves with the exit status, or the name of the signal that killed it. */
   ended: Promise<number | string>;
   /** SIGTERM, then waits for the end; SIGKILL after `limitMs`. */
@@ -37,7 +39,7 @@ export async function startServiceProcess(
     child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'));
   });
   const said: string[] = [];
-  let serving: { address: string; metricsAddress: string | undefined } | undefined;
+  let serving: ReturnType<typeof servingLine>;
   let ready = () => {};
   const served = new Promise<void>((resolve) => {
     ready = resolve;
@@ -67,10 +69,10 @@ export async function startServiceProcess(
 }
 
 /** The log line by which a service says that it serves (running-service.ts). */
-function servingLine(line: string): { address: string; metricsAddress: string | undefined } | undefined {
+function servingLine(line: string): Pick<ServiceProcess, 'address' | 'adminAddress' | 'metricsAddress'> | undefined {
   if (!line.startsWith('{') || !line.includes('is serving')) return undefined;
-  const { address, metrics } = JSON.parse(line) as { address?: string; metrics?: string };
-  return address === undefined ? undefined : { address, metricsAddress: metrics };
+  const { address, admin, metrics } = JSON.parse(line) as { address?: string; admin?: string; metrics?: string };
+  return address === undefined ? undefined : { address, adminAddress: admin, metricsAddress: metrics };
 }
 
 /** Starts the three services of a link, one process each; overrides become their flags. */

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { channelOptions } from '../../shared/channel/channel-options.js';
+import { HOST_PORT_RANGE, hostPort } from '../../shared/config/address.js';
 import { addressOption, type ConfigOf, defineConfig, group, option } from '../../shared/config/index.js';
 import { hopFields, serverFields } from '../../shared/rpc/server-config.js';
 import { telemetryFields } from '../../shared/telemetry/index.js';
+import { linkOptions, linkOptionsProblem } from './link-options.js';
 
 /** Every option of the channel-emulator. */
 export const channelEmulatorConfig = defineConfig({
@@ -18,12 +20,24 @@ export const channelEmulatorConfig = defineConfig({
       description: 'With the link id and the position it fixes all fading and noise of a link.',
     }),
     channel: group(channelOptions),
+    ...linkOptions,
+    adminListen: option(z.union([z.literal('off'), hostPort()]).default('off'), {
+      description:
+        'Where to serve control of channels alone; listen then carries symbols only. off: listen serves both.',
+      placeholder: 'HOST:PORT|off',
+      range: `off, or ${HOST_PORT_RANGE}`,
+    }),
+    scenario: option(z.string().default(''), {
+      description: 'Scenario file that runs from the start; semlink channel --help tells its form.',
+      placeholder: 'FILE',
+    }),
     maxLinks: option(z.int().min(1).max(10_000_000).default(100_000), {
       description:
         'Links whose position is remembered, and links that can have a channel of their own. A link unused for longest is forgotten first and starts at position 0 when it comes again.',
       unit: 'links',
     }),
   },
+  check: linkOptionsProblem,
 });
 
 export type ChannelEmulatorConfig = ConfigOf<typeof channelEmulatorConfig>;

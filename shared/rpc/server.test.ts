@@ -20,7 +20,17 @@ afterEach(async () => {
 });
 
 const internal: string[] = [];
+const unused = (): never => {
+  throw new Error('not called here');
+};
 const emulator = implementService(ChannelEmulatorService, {
+  resetChannel: unused,
+  watchChannel: unused,
+  snapshotChannels: unused,
+  restoreChannels: unused,
+  runScenario: unused,
+  controlScenario: unused,
+  listScenarios: unused,
   propagate: (call) => {
     call.on('data', () => {});
     call.on('end', () => call.end());

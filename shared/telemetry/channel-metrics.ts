@@ -41,7 +41,7 @@ export class ChannelMetrics {
     makeGauge<'framesHeld'>(registry, METRICS.framesHeld, (gauge) => gauge.set(this.#held()));
   }
 
-  /** One frame on the air. */
+  /** One frame on the air, in real time. */
   observeTime({ airMs, waitMs }: MeasuredTime): void {
     this.#air.observe(airMs / 1e3);
     if (waitMs > 0) this.#wait.observe(waitMs / 1e3);

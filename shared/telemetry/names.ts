@@ -137,7 +137,7 @@ export const METRICS = {
     name: 'semlink_air_time_seconds',
     type: 'histogram',
     unit: 'seconds',
-    help: 'Time of one frame on the air: k over the symbol rate of its link.',
+    help: 'Time of one frame on the air, k over the symbol rate of its link; of links in real time.',
     labels: [],
     buckets: AIR_BUCKETS,
     services: ['channel-emulator'],

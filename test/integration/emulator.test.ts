@@ -263,7 +263,7 @@ describe('the channel-emulator with a receiver', () => {
       'snr_db is NaN; use an average Es/N0 of -40 to 60 dB',
     );
     await refused({ channel: { snrDb: 1e9, model: awgn } }, 'snr_db is 1000000000; use');
-    await refused({ channel: { snrDb: 3 } }, 'channel.model is undefined; choose awgn or rayleigh_block');
+    await refused({ channel: { snrDb: 3 } }, 'channel.model is undefined; choose one of awgn, rayleigh_block');
     await refused({}, 'channel is undefined; set the channel');
     await refused({ linkId: 'no spaces', channel: { snrDb: 3, model: awgn } }, 'link_id is "no spaces"; use 1 to 64');
     await expect(client.getChannel({})).resolves.toMatchObject({ channel: { snrDb: 7, model: { case: 'awgn' } } });
@@ -407,7 +407,7 @@ describe('stopping the channel-emulator', () => {
 });
 
 describe('a sampled frame', () => {
-  it('leaves a span of the emulator under the context it came with, and goes on with that span', async () => {
+  it('leaves a span of the emulator under the context it came with, which goes on unchanged', async () => {
     const collector = await startOtlpReceiver();
     cleanups.push(() => collector.close());
     const arrived: SymbolFrame[] = [];
@@ -421,7 +421,7 @@ describe('a sampled frame', () => {
     await emulator.stop();
     const spans = collector.trace(traceId);
     expect(spans).toMatchObject([{ name: SPANS.propagate, parentSpanId: 'b7ad6b7169203331' }]);
-    expect(arrived[0]!.header!.traceparent).toBe(`00-${traceId}-${spans[0]!.spanId}-01`);
+    expect(arrived[0]!.header!.traceparent).toBe(`00-${traceId}-b7ad6b7169203331-01`);
     expect(arrived[1]!.header!.traceparent).toBe('');
   });
 });

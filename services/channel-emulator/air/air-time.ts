@@ -110,10 +110,10 @@ function jitterOf({ jitterMs }: AirSettings, random: LinkRandom, position: numbe
   return jitterMs === 0 ? 0 : jitterMs * uniform(random, Purpose.jitter, position);
 }
 
-const draw = new Float64Array(2);
+const draw = new Float64Array(1);
 
-/** Number `index` of a purpose, uniform on (0, 1]: |z|^2 / 2 of a complex normal is exponential with mean 1. */
+/** Number `index` of a purpose, uniform on [0, 1). */
 export function uniform(random: LinkRandom, purpose: Purpose, index: number): number {
-  random.complexNormals(purpose, index, 1, draw);
-  return Math.exp(-(draw[0]! ** 2 + draw[1]! ** 2) / 2);
+  random.uniforms(purpose, index, 1, draw);
+  return draw[0]!;
 }

@@ -7,15 +7,9 @@ import type { FeedbackSettings } from './feedback-settings.js';
 /** What became of a report: sent on, lost on its way, or more than can be held. */
 export type FeedbackFate = 'delivered' | 'lost' | 'overflow';
 
-/** The way of one link's reports. */
-export interface FeedbackLink {
-  readonly settings: FeedbackSettings;
-  readonly random: LinkRandom;
-}
-
 export interface FeedbackPathOptions {
-  /** Settings and random numbers of a link. */
-  linkOf: (linkId: string) => FeedbackLink;
+  settingsOf: (linkId: string) => FeedbackSettings;
+  randomOf: (linkId: string) => LinkRandom;
   queue: DelayQueue;
   /** Hears what became of each report. */
   onFate?: (fate: FeedbackFate) => void;
@@ -45,8 +39,9 @@ export class FeedbackPath {
 
   /** Sends one report; `arrive` is called with it at its time, or never. */
   send(report: ChannelStateFeedback, arrive: (report: ChannelStateFeedback) => void): void {
-    const { settings, random } = this.#options.linkOf(report.linkId);
-    if (isLost(settings, random, Number(report.position))) {
+    const settings = this.#options.settingsOf(report.linkId);
+    const { lossProbability } = settings;
+    if (lossProbability > 0 && isLost(settings, this.#options.randomOf(report.linkId), Number(report.position))) {
       this.#options.onFate?.('lost');
       return;
     }
@@ -84,6 +79,5 @@ export function quantise({ bits, leastSnrDb, greatestSnrDb }: FeedbackSettings, 
 
 /** Whether the report of the frame at `position` is lost. */
 export function isLost({ lossProbability }: FeedbackSettings, random: LinkRandom, position: number): boolean {
-  if (lossProbability === 0) return false;
-  return uniform(random, Purpose.feedbackLoss, position) <= lossProbability;
+  return uniform(random, Purpose.feedbackLoss, position) < lossProbability;
 }
