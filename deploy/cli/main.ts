@@ -15,6 +15,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'Sends a data set or a folder of images over a running link.',
     load: async () => (await import('./commands/send.js')).send,
   },
+  channel: {
+    summary: 'Gets, sets, watches and snapshots the channels of a running emulator, and runs scenarios.',
+    load: async () => (await import('./commands/channel.js')).channel,
+  },
   train: {
     summary: 'Trains an encoder-decoder pair, calibrates it and publishes it.',
     load: async () => (await import('./commands/train.js')).train,
