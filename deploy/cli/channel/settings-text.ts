@@ -18,7 +18,8 @@ export async function patchFromWords(words: readonly string[]): Promise<Record<s
     if (!GROUPS.includes(keys[0]!)) keys.unshift('channel');
     let at = patch;
     for (const key of keys.slice(0, -1)) {
-      const inner = (at[key] ??= {});
+      at[key] ??= {};
+      const inner = at[key];
       if (typeof inner !== 'object' || inner === null)
         throw new Error(`"${word}" is within "${key}", which is set too`);
       at = inner as Record<string, unknown>;
