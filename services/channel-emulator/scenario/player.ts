@@ -2,7 +2,7 @@ import { toSemlinkError } from '../../../shared/rpc/errors.js';
 import type { Links } from '../links.js';
 import { rehearse, stepsByLink } from './rehearsal.js';
 import type { Scenario, ScenarioStep } from './scenario.js';
-import { Timeline } from './timeline.js';
+import { Timeline, tolerance } from './timeline.js';
 
 export type ScenarioState = 'running' | 'paused' | 'done' | 'stopped' | 'failed';
 
@@ -34,6 +34,8 @@ interface Track {
   origin: number;
   /** Air clock: seconds gone by since then. */
   elapsed: number;
+  /** All its rounds are over. */
+  done: boolean;
 }
 
 /** Timers cannot be longer, ms. */
@@ -55,6 +57,7 @@ export class ScenarioPlayer {
   #pausedAfterMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #stepsDone = 0;
+  #unfinished: number;
   #detail = '';
 
   /**
@@ -74,7 +77,9 @@ export class ScenarioPlayer {
       round: 0,
       origin: links.positionOf(linkId),
       elapsed: 0,
+      done: false,
     }));
+    this.#unfinished = this.#tracks.length;
     if (scenario.clock === 'air') {
       for (const track of this.#tracks) links.drive(track.linkId, (position) => this.#flown(track, position));
     }
@@ -154,26 +159,27 @@ export class ScenarioPlayer {
     const rate = this.#links.settingsOf(track.linkId).air.symbolRateHz;
     // While paused the scenario's time stands still.
     if (this.#state === 'paused') track.origin = position - track.elapsed * rate;
-    if (this.#state !== 'running') return;
+    if (this.#state !== 'running' || track.done) return;
     track.elapsed = Math.max(track.elapsed, (position - track.origin) / rate);
     const before = this.#stepsDone;
     try {
-      const next = this.#advance(track, track.elapsed);
-      if (next === Number.POSITIVE_INFINITY) this.#links.drive(track.linkId, undefined);
+      if (this.#advance(track, track.elapsed) === Number.POSITIVE_INFINITY) {
+        this.#links.drive(track.linkId, undefined);
+        track.done = true;
+        this.#unfinished--;
+      }
     } catch (error) {
       this.#fail(error);
       return;
     }
-    const { length, rounds } = this.scenario;
-    if (this.#tracks.every((one) => one.round >= rounds || (one.timeline.done && one.elapsed >= length * rounds))) {
-      this.#finish('done');
-    } else if (this.#stepsDone !== before) this.#onProgress(this.progress);
+    if (this.#unfinished === 0) this.#finish('done');
+    else if (this.#stepsDone !== before) this.#onProgress(this.progress);
   }
 
   /** Plays a track up to `seconds` from the start; when something happens next, seconds, or Infinity at the end. */
   #advance(track: Track, seconds: number): number {
     const { length, rounds } = this.scenario;
-    const now = length === 0 ? (seconds > 0 ? 1 : 0) : Math.floor(seconds / length);
+    const now = length === 0 ? (seconds > 0 ? 1 : 0) : Math.floor((seconds + tolerance) / length);
     while (track.round < Math.min(now, rounds)) {
       track.timeline.advance(length, this.#stepped);
       // After a long sleep the rounds between are skipped: each ends as the one before it.

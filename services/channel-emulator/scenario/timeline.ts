@@ -4,6 +4,9 @@ import { patchSettings } from '../control/settings-patch.js';
 import { unflatten, valueAt } from '../control/settings-paths.js';
 import type { ScenarioStep } from './scenario.js';
 
+/** Times such as 0.3 are no binary fractions: what is due counts as due a nanosecond early, seconds. */
+export const tolerance = 1e-9;
+
 /** What a timeline changes. */
 export interface TimelineTarget {
   /** What is set for the link now. */
@@ -66,7 +69,7 @@ export class Timeline {
   nextAfter(t: number): number {
     let next = this.#boundaries[this.#next]?.at ?? Number.POSITIVE_INFINITY;
     for (const { step } of this.#ramps.values()) {
-      const tick = Math.floor((t - step.at) / this.#resolution + 1e-9) + 1;
+      const tick = Math.floor((t - step.at) / this.#resolution + tolerance) + 1;
       next = Math.min(next, step.at + tick * this.#resolution);
     }
     return next;
@@ -80,7 +83,7 @@ export class Timeline {
   advance(t: number, onStep: (step: ScenarioStep) => void = () => {}): void {
     for (
       let boundary = this.#boundaries[this.#next];
-      boundary && boundary.at <= t;
+      boundary && boundary.at <= t + tolerance;
       boundary = this.#boundaries[this.#next]
     ) {
       this.#next++;
@@ -106,11 +109,10 @@ export class Timeline {
 
   #move(ramp: Ramp, t: number): void {
     const { step, values } = ramp;
-    // Times such as 0.3 are no binary fractions: a grid point counts as reached a billionth early.
-    const tick = Math.floor((t - step.at) / this.#resolution + 1e-9);
+    const tick = Math.floor((t - step.at) / this.#resolution + tolerance);
     if (tick <= ramp.tick) return;
     ramp.tick = tick;
-    const share = Math.min(1, (tick * this.#resolution) / step.over);
+    const share = Math.min(1, tick / (step.over / this.#resolution));
     const moved = values.map(({ path, from, to }) => [path, from + (to - from) * share] as const);
     this.#patch(step, unflatten(moved));
   }
