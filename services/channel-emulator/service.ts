@@ -60,7 +60,7 @@ export function emulatorService(parts: EmulatorParts): ServiceImplementation {
         framesOf: (request) => request.frames,
         toResponse: (response) => {
           telemetry.metrics.observeAnswers(response.results, nowUnixNano());
-          return create(PropagateResponseSchema, response);
+          return Object.assign(create(PropagateResponseSchema), response);
         },
         bytesOf: (frame) => frame.iq.length,
         onFrames: (frames, stream) => {
@@ -105,7 +105,8 @@ function openDownstream({ receiver, telemetry, feedback, hop }: EmulatorParts, u
     origin: ROLE,
     open: () => receiver.receive(),
     isConnected: () => receiver.isConnected(),
-    toRequest: (frames) => create(ReceiveRequestSchema, { frames }),
+    // Not create with frames, which walks through all of them.
+    toRequest: (frames) => Object.assign(create(ReceiveRequestSchema), { frames }),
     bytesOf: (frame) => frame.iq.length,
     onResult: (result, frame) => {
       upstream.answer(withPassage(result, frame));
