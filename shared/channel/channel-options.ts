@@ -124,10 +124,13 @@ export const channelOptions = {
     description: 'external: symbols by which what comes back lags; counts only where known symbols cannot show it.',
     unit: 'symbols',
   }),
-  externalMultipleSymbols: option(z.int().min(1).max(externalLimits.multipleSymbols).default(1), {
-    description: 'external: the process works in blocks of so many symbols.',
-    unit: 'symbols',
-  }),
+  externalMultipleSymbols: option(
+    z.int().min(1).max(externalLimits.multipleSymbols).default(externalDefaults.multipleSymbols),
+    {
+      description: 'external: the process works in blocks of so many symbols; bursts are filled up with zeros.',
+      unit: 'symbols',
+    },
+  ),
   externalPilotSymbols: option(z.int().min(0).max(externalLimits.pilotSymbols).default(0), {
     description:
       'external: known symbols before each frame, from which gain and noise are estimated; 0: gain 1 and the SNR given.',

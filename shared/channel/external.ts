@@ -28,7 +28,11 @@ export interface ExternalSettings {
    * known symbols when the process connects; this one counts where noise or fading hides them.
    */
   delaySymbols: number;
-  /** The process works in blocks of so many symbols, 1 to 65,536: a burst is filled up with zeros to whole blocks. */
+  /**
+   * The process works in blocks of so many symbols, 1 to 65,536: a burst is filled up with zeros to whole blocks. GNU
+   * Radio's scheduler leaves what is no multiple of its vector width (8 with AVX-512) lying until more comes, so 1 is
+   * for processes that do not.
+   */
   multipleSymbols: number;
   /**
    * Known symbols sent before each frame, 0 to 1,024, not counted as channel uses. The receiver is told the gain and the
@@ -44,7 +48,7 @@ export const externalDefaults: ExternalSettings = {
   receive: 'tcp://127.0.0.1:50061',
   timeoutMs: 1_000,
   delaySymbols: 0,
-  multipleSymbols: 1,
+  multipleSymbols: 64,
   pilotSymbols: 0,
 };
 

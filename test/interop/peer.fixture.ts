@@ -46,6 +46,7 @@ export async function freeExternal(
     send: `tcp://127.0.0.1:${send}`,
     receive: `tcp://127.0.0.1:${receive}`,
     timeoutMs: 300,
+    multipleSymbols: 1,
     ...change,
   };
 }
