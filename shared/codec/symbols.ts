@@ -19,6 +19,7 @@ const bytesPerSymbol: Partial<Record<SymbolFormat, number>> = {
 };
 
 const sc16Max = 32_767;
+const leastInteger = -32_768;
 /** Least normal binary32: a smaller scale would lose its own digits. */
 const leastScale = 2 ** -126;
 const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
@@ -54,7 +55,10 @@ export function symbolBytes(format: SymbolFormat): number {
 /** The SC16 scale at which the largest component of the symbols just fits: max|component| / 32767, as binary32. */
 export function sc16Scale(symbols: Float32Array): number {
   let peak = 0;
-  for (let i = 0; i < symbols.length; i++) peak = Math.max(peak, Math.abs(symbols[i]!));
+  for (let i = 0; i < symbols.length; i++) {
+    const size = Math.abs(symbols[i]!);
+    if (size > peak) peak = size;
+  }
   return peak === 0 ? 1 : Math.max(leastScale, Math.fround(peak / sc16Max));
 }
 
@@ -81,11 +85,11 @@ export function encodeSymbols(
   }
   const step = scale ?? sc16Scale(symbols);
   checkScale(step);
-  for (let i = 0; i < symbols.length; i++) {
+  const count = symbols.length;
+  for (let i = 0; i < count; i++) {
     const exact = symbols[i]! / step;
     // Halves away from zero: what is cut off by | 0 is the rest towards zero.
-    const rounded = exact < 0 ? exact - 0.5 : exact + 0.5;
-    const integer = rounded >= sc16Max ? sc16Max : rounded <= -sc16Max - 1 ? -sc16Max - 1 : rounded | 0;
+    const integer = (exact < 0 ? Math.max(exact - 0.5, leastInteger) : Math.min(exact + 0.5, sc16Max)) | 0;
     iq[2 * i] = integer;
     iq[2 * i + 1] = integer >> 8;
   }
@@ -131,13 +135,13 @@ function checkScale(scale: number): void {
 }
 
 function checkFinite(symbols: Float32Array): void {
-  for (let i = 0; i < symbols.length; i++) {
-    // x - x is 0 for every finite x and NaN for NaN and the infinities.
-    if (symbols[i]! - symbols[i]! !== 0) {
-      const part = i % 2 === 0 ? 'I' : 'Q';
-      throw invalidArgument(`${part} of symbol ${i >> 1}`, symbols[i], 'every component must be a finite number');
-    }
-  }
+  // x - x is 0 for every finite x and NaN for NaN and the infinities.
+  let sum = 0;
+  for (let i = 0; i < symbols.length; i++) sum += symbols[i]! - symbols[i]!;
+  if (sum === 0) return;
+  const i = symbols.findIndex((x) => !Number.isFinite(x));
+  const part = i % 2 === 0 ? 'I' : 'Q';
+  throw invalidArgument(`${part} of symbol ${i >> 1}`, symbols[i], 'every component must be a finite number');
 }
 
 function swapBytes(bytes: Uint8Array, size: number): void {
