@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { settingsFromOptions } from '../../shared/channel/channel-options.js';
 import { ReceiverDecoderService } from '../../shared/gen/semlink/v1/receiver_decoder_pb.js';
 import { createRpcClient } from '../../shared/rpc/client.js';
+import { Code, SemlinkError, toSemlinkError } from '../../shared/rpc/errors.js';
 import { type RunningService, startService } from '../../shared/rpc/running-service.js';
 import { hopOptions, streamAgeOptions, streamOptions } from '../../shared/rpc/server-config.js';
 import { DelayQueue } from './air/delay-queue.js';
@@ -49,11 +50,17 @@ export function startChannelEmulator(
       });
       links.onChange((_, change) => metrics.countChange(change));
       metrics.track({ links: () => links.size, scenarios: () => scenarios.size, held: () => queue.size });
-      if (config.scenario !== '') scenarios.run(await readFile(config.scenario, 'utf8'), () => {});
       const receiver = createRpcClient(ReceiverDecoderService, {
         address: config.receiver,
         maxMessageBytes: config.rpc.maxMessageBytes,
       });
+      const stop = async () => {
+        scenarios.close();
+        queue.close();
+        externals.close();
+        receiver.close();
+      };
+      if (config.scenario !== '') await runFile(scenarios, config.scenario, stop);
       const control = { links, scenarios, telemetry, drains };
       const admin = config.adminListen === 'off' ? undefined : config.adminListen;
       const service = emulatorService({
@@ -68,13 +75,21 @@ export function startChannelEmulator(
       return {
         services: [service],
         ...(admin !== undefined && { admin: { listen: admin, services: [controlService(control)] } }),
-        stop: async () => {
-          scenarios.close();
-          queue.close();
-          externals.close();
-          receiver.close();
-        },
+        stop,
       };
     },
   });
+}
+
+/** Starts a scenario file. @throws SemlinkError with the file's name; after `stop`, for nothing must stay open then */
+async function runFile(scenarios: Scenarios, file: string, stop: () => Promise<void>): Promise<void> {
+  try {
+    scenarios.run(await readFile(file, 'utf8'), () => {});
+  } catch (error) {
+    await stop();
+    const { code, message } = toSemlinkError(error);
+    throw new SemlinkError(code, `${file}: ${code === Code.INTERNAL ? (error as Error).message : message}`, {
+      cause: error,
+    });
+  }
 }
