@@ -20,6 +20,8 @@ export class WireWriter {
   #view = new DataView(this.#bytes.buffer, 0, firstSize);
   /** The bytes from here on are written. */
   #at = firstSize;
+  #lower = 0;
+  #upper = 0;
 
   start(): void {
     if (this.#bytes.length > keptSize) this.#resize(Buffer.allocUnsafeSlow(firstSize));
@@ -61,9 +63,9 @@ export class WireWriter {
   }
 
   uint64(value: bigint): void {
-    this.#toWords(value);
-    let lower = words32[low]!;
-    let upper = words32[1 - low]!;
+    this.#split(value);
+    let lower = this.#lower;
+    let upper = this.#upper;
     if (upper === 0) {
       this.#varint(lower);
       return;
@@ -81,10 +83,10 @@ export class WireWriter {
   }
 
   fixed64(value: bigint): void {
-    this.#toWords(value);
+    this.#split(value);
     this.#at -= 8;
-    this.#view.setUint32(this.#at, words32[low]!, true);
-    this.#view.setUint32(this.#at + 4, words32[1 - low]!, true);
+    this.#view.setUint32(this.#at, this.#lower, true);
+    this.#view.setUint32(this.#at + 4, this.#upper, true);
   }
 
   float(value: number): void {
@@ -136,10 +138,21 @@ export class WireWriter {
     this.#varint(length);
   }
 
-  #toWords(value: bigint): void {
+  /** The two halves of a number of 64 bits. */
+  #split(value: bigint): void {
     if (this.#at < slack) this.#grow(slack);
-    if (typeof value !== 'bigint' || value < 0n || value > mostUint64) leave();
+    if (typeof value !== 'bigint') leave();
+    // Operations on bigints are slow, and most numbers need none.
+    const number = Number(value);
+    if (number >= 0 && number <= Number.MAX_SAFE_INTEGER) {
+      this.#lower = number >>> 0;
+      this.#upper = Math.floor(number / 4294967296);
+      return;
+    }
+    if (value < 0n || value > mostUint64) leave();
     words64[0] = value;
+    this.#lower = words32[low]!;
+    this.#upper = words32[1 - low]!;
   }
 
   #varint(value: number): void {
