@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { settingsFromOptions } from '../../shared/channel/channel-options.js';
+import { semlinkVersion } from '../../shared/config/index.js';
 import { ReceiverDecoderService } from '../../shared/gen/semlink/v1/receiver_decoder_pb.js';
 import { createRpcClient } from '../../shared/rpc/client.js';
 import { Code, SemlinkError, toSemlinkError } from '../../shared/rpc/errors.js';
@@ -11,6 +12,7 @@ import { ExternalChannels } from './external/external-channels.js';
 import { FeedbackPath } from './feedback/feedback-path.js';
 import { linkDefaults } from './link-options.js';
 import { Links } from './links.js';
+import { AirRecorder } from './recording/air-recorder.js';
 import { Scenarios } from './scenario/scenarios.js';
 import { controlService, emulatorService } from './service.js';
 import { ROLE } from './symbol-path.js';
@@ -54,10 +56,14 @@ export function startChannelEmulator(
         address: config.receiver,
         maxMessageBytes: config.rpc.maxMessageBytes,
       });
+      const recorder = recorderOf(config, links.seed, defaults.air.symbolRateHz, (sentence) =>
+        telemetry.logger.warn(sentence),
+      );
       const stop = async () => {
         scenarios.close();
         queue.close();
         externals.close();
+        await recorder?.close();
         receiver.close();
       };
       if (config.scenario !== '') await runFile(scenarios, config.scenario, stop);
@@ -68,6 +74,7 @@ export function startChannelEmulator(
         receiver,
         queue,
         feedback,
+        recorder,
         controlElsewhere: admin !== undefined,
         stream: { ...streamOptions(config), ...streamAgeOptions(config) },
         hop: hopOptions(config),
@@ -79,6 +86,17 @@ export function startChannelEmulator(
       };
     },
   });
+}
+
+/** Undefined when nothing is to be recorded. */
+function recorderOf(
+  config: ChannelEmulatorConfig,
+  seed: bigint,
+  sampleRateHz: number,
+  onState: (sentence: string) => void,
+): AirRecorder | undefined {
+  if (config.record.folder === '') return undefined;
+  return new AirRecorder({ ...config.record, seed, sampleRateHz, version: semlinkVersion(), onState });
 }
 
 /** Starts a scenario file. @throws SemlinkError with the file's name; after `stop`, for nothing must stay open then */

@@ -16,6 +16,7 @@ import { ATTRIBUTES, nowUnixNano, SPANS, type StreamMark, type Telemetry } from 
 import type { DelayQueue } from './air/delay-queue.js';
 import { estimateFrom } from './feedback/pilot-estimate.js';
 import type { Links, Passage } from './links.js';
+import type { AirRecorder } from './recording/air-recorder.js';
 
 const kernel = kernelOf('wasm');
 
@@ -29,11 +30,16 @@ export interface SymbolPathParts {
   readonly telemetry: Telemetry;
   /** Holds frames that are on the air in real time. */
   readonly queue: DelayQueue;
+  /** Writes down what passes. */
+  readonly recorder?: AirRecorder | undefined;
   /** Bytes of frames without an answer that the stream may have. */
   readonly windowBytes: number;
 }
 
-/** A link may hold so much of its stream's window while its frames are on the air, so that other links have the rest. */
+/**
+ * Where several links share a stream, one may hold so much of its window while its frames are on the air: the others have
+ * the rest. A link alone on its stream may fill it, and then is read no further.
+ */
 const linkShare = 1 / 4;
 
 /** The frames of one stream on their way from the transmitter over the air to the receiver. */
@@ -44,6 +50,8 @@ export class SymbolPath {
   readonly #mark: StreamMark;
   /** Bytes on the air in real time, by link. */
   readonly #held = new Map<string, number>();
+  /** Link of the stream's first frame; undefined once there was another. */
+  #onlyLink: string | undefined = '';
 
   constructor(parts: SymbolPathParts, ends: { stream: FrameStream; downstream: Downstream; mark: StreamMark }) {
     this.#parts = parts;
@@ -72,17 +80,25 @@ export class SymbolPath {
 
   /** Replaces the symbols of a frame by what arrives, when it arrives. What is wrong with it becomes its answer. */
   #propagateOne(frame: SymbolFrame, takenUnixNano: bigint): Promise<void> | undefined {
-    const { links } = this.#parts;
+    const { links, recorder } = this.#parts;
     try {
       const { linkId } = frame.header!;
-      if (this.#held.size > 0) this.#checkShare(linkId, frame);
+      if (this.#onlyLink !== undefined && this.#onlyLink !== linkId) this.#newLink(linkId);
+      if (this.#held.size > 0 && this.#onlyLink === undefined) this.#checkShare(linkId, frame);
       if (!links.isOutside(linkId)) {
         const symbols = decodeSymbols(frame, this.#room(frame.channelUses));
-        return this.#over(frame, symbols, links.propagate(linkId, symbols), takenUnixNano);
+        const sent = recorder?.copySent(symbols);
+        const passage = links.propagate(linkId, symbols);
+        if (recorder) this.#record(recorder, frame, sent, symbols, passage);
+        return this.#over(frame, symbols, passage, takenUnixNano);
       }
       const symbols = decodeSymbols(frame);
+      const sent = recorder?.copySent(symbols);
       void links.propagateOutside(linkId, symbols).then(
-        (passage) => this.#over(frame, symbols, passage, takenUnixNano),
+        (passage) => {
+          if (recorder) this.#record(recorder, frame, sent, symbols, passage);
+          return this.#over(frame, symbols, passage, takenUnixNano);
+        },
         (error: unknown) => this.#fail(frame, error, takenUnixNano),
       );
     } catch (error) {
@@ -164,9 +180,26 @@ export class SymbolPath {
     }
   }
 
+  #record(
+    recorder: AirRecorder,
+    { header }: SymbolFrame,
+    sent: Float32Array | undefined,
+    received: Float32Array,
+    passage: Passage,
+  ): void {
+    const { linkId, sequence } = header!;
+    const { model, snrDb, position } = passage;
+    const frame = { linkId, sequence, model, snrDb, position, timeUnixNano: nowUnixNano() };
+    recorder.record(frame, sent, received, passage);
+  }
+
   /** Where the kernel works on symbols without copying them; used from the decoding of a frame to its encoding. */
   #room(channelUses: number): Float32Array | undefined {
     return channelUses >= 1 && channelUses <= maxChannelUses ? kernel.room(channelUses) : undefined;
+  }
+
+  #newLink(linkId: string): void {
+    this.#onlyLink = this.#onlyLink === '' ? linkId : undefined;
   }
 
   #checkShare(linkId: string, frame: SymbolFrame): void {

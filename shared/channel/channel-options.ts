@@ -55,7 +55,7 @@ export const channelOptions = {
   }),
   traceFile: option(z.string().default(''), {
     description:
-      'trace: a .csv, .jsonl or .parquet file with the columns time_s and snr_db, or time_s, re and im; times rise.',
+      'trace: a .csv, .jsonl or .parquet file with the columns time_s and snr_db, or time_s, re and im; times rise. Or a recording, FILE.sigmf-meta#LINK.',
     placeholder: 'FILE',
   }),
   traceInterpolation: option(z.enum(['linear', 'previous']).default('linear'), {

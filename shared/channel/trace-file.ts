@@ -2,6 +2,7 @@ import { open, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parquetReadObjects } from 'hyparquet';
 import { invalidArgument, notFound } from '../rpc/errors.js';
+import { readSigmfMeta, traceOfRecording } from './sigmf-file.js';
 import { checkTrace, greatestTracePoints, type Trace } from './trace.js';
 
 /** Largest trace file that is read. */
@@ -17,15 +18,22 @@ interface Row {
  * Reads a trace from a file with the columns `time_s` (seconds, rising) and `snr_db`, or `time_s`, `re` and `im`:
  * - `.csv`: a line with the names of the columns, then one line a point, separated by commas;
  * - `.jsonl` (or `.ndjson`): one JSON object a line;
- * - `.parquet`: columns of numbers.
+ * - `.parquet`: columns of numbers;
+ * - `.sigmf-meta`, or `.sigmf-meta#LINK`: the gains that a link had in a recording of the channel-emulator.
  * Other columns are ignored. Empty lines and lines that start with # are skipped.
  *
  * @throws SemlinkError NOT_FOUND when there is no such file, INVALID_ARGUMENT with the line, or row, that has a hole, is
  * no number or goes back in time
  */
 export async function loadTrace(file: string): Promise<Trace> {
+  const [, recording, linkId] = /^(.*\.sigmf-meta)(?:#(.*))?$/.exec(file) ?? [];
+  if (recording !== undefined) {
+    const recorded = traceOfRecording(await readSigmfMeta(recording), linkId);
+    checkTrace(recorded);
+    return recorded;
+  }
   const read = readers[path.extname(file).toLowerCase()];
-  if (!read) throw invalidArgument('trace file', file, 'use a .csv, .jsonl or .parquet file');
+  if (!read) throw invalidArgument('trace file', file, 'use a .csv, .jsonl, .parquet or .sigmf-meta file');
   const bytes = await contents(file);
   const trace = traceOf(await read(bytes, file), file);
   checkTrace(trace);
