@@ -30,7 +30,6 @@ const full = {
 
 describe('messages of a link', () => {
   it.each(channelModelNames)('carry %s with everything else there and back, over the wire', (model) => {
-    if (model === 'external') return;
     const settings = { ...full, channel: typicalSettings(model, 20) };
     const bytes = toBinary(ChannelConfigSchema, linkMessageOf(settings));
     const back = linkSettingsFrom(fromBinary(ChannelConfigSchema, bytes), plain);

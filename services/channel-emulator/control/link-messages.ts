@@ -12,7 +12,7 @@ import { invalidArgument } from '../../../shared/rpc/errors.js';
 import { type AirSettings, defaultAir } from '../air/air-time.js';
 import { budgetSnrDb } from '../air/link-budget.js';
 import { messageOf, settingsFrom } from '../channel-messages.js';
-import type { FeedbackSettings } from '../feedback/feedback-settings.js';
+import { defaultFeedback, type FeedbackSettings } from '../feedback/feedback-settings.js';
 import type { LinkSettings } from './link-settings.js';
 
 /**
@@ -80,12 +80,13 @@ function airFrom(air: AirConfig): AirSettings {
 }
 
 function feedbackFrom(feedback: FeedbackConfig): FeedbackSettings {
-  const { pilots } = feedback;
+  const { pilots, leastSnrDb, greatestSnrDb } = feedback;
+  const range = leastSnrDb === 0 && greatestSnrDb === 0 ? defaultFeedback : feedback;
   return {
     pilots: pilots ? { count: pilots.count, powerDb: pilots.powerDb, equalise: pilots.equalise } : null,
     bits: feedback.bits,
-    leastSnrDb: feedback.leastSnrDb,
-    greatestSnrDb: feedback.greatestSnrDb,
+    leastSnrDb: range.leastSnrDb,
+    greatestSnrDb: range.greatestSnrDb,
     delayMs: milliseconds(feedback.delayNanos),
     lossProbability: feedback.lossProbability,
   };
