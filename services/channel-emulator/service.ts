@@ -20,6 +20,7 @@ import { nowUnixNano } from '../../shared/telemetry/index.js';
 import type { DelayQueue } from './air/delay-queue.js';
 import { type ControlParts, controlHandlers, refusingHandlers } from './control/control.js';
 import type { FeedbackPath } from './feedback/feedback-path.js';
+import type { AirRecorder } from './recording/air-recorder.js';
 import { type Downstream, ROLE, SymbolPath, withPassage } from './symbol-path.js';
 
 type UpstreamOptions = FrameStreamServerOptions<SymbolFrame, unknown, unknown>;
@@ -30,6 +31,8 @@ export interface EmulatorParts extends ControlParts {
   /** Holds what is on the air in real time, and feedback on its way. */
   queue: DelayQueue;
   feedback: FeedbackPath;
+  /** Writes down what passes. */
+  recorder?: AirRecorder | undefined;
   /** Control has a port of its own: this one refuses it. */
   controlElsewhere?: boolean;
   /** Streams from transmitters. */

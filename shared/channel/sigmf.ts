@@ -9,6 +9,8 @@
 export const sigmfTypes = ['cf32_le', 'ci16_le'] as const;
 export type SigmfType = (typeof sigmfTypes)[number];
 
+const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
 export const sigmfVersion = '1.2.0';
 
 /** Extension of the file of samples and of the file that describes it. */
@@ -70,11 +72,11 @@ export function sampleBytes(type: SigmfType): number {
 
 /** Samples as bytes. @param samples 2n numbers re, im, ... @param scale of `ci16_le` */
 export function samplesToBytes(type: SigmfType, samples: Float32Array, scale: number): Buffer {
-  const bytes = Buffer.allocUnsafe((samples.length / 2) * sampleBytes(type));
   if (type === 'cf32_le') {
-    for (let i = 0; i < samples.length; i++) bytes.writeFloatLE(samples[i]!, 4 * i);
-    return bytes;
+    const copy = Buffer.from(samples.slice().buffer);
+    return isLittleEndian ? copy : copy.swap32();
   }
+  const bytes = Buffer.allocUnsafe((samples.length / 2) * sampleBytes(type));
   for (let i = 0; i < samples.length; i++) {
     const integer = Math.round(samples[i]! / scale);
     bytes.writeInt16LE(Math.min(32_767, Math.max(-32_768, integer)), 2 * i);
