@@ -102,12 +102,14 @@ export class DopplerPaths implements PathGains {
     while (paths.next < cell + points) this.#advance(paths);
   }
 
+  /** Goes forward or back: phases are whole numbers, so both are exact. */
   #seek(paths: LinkPaths, point: number): void {
     const { phases, steps } = paths;
-    // Phases of point 0 are found by going back: whole numbers make that exact.
+    const distance = Math.abs(point - paths.next);
     for (let i = 0; i < phases.length; i++) {
-      const origin = phases[i]! - unitsTimes(steps[i]!, paths.next);
-      phases[i] = (origin + unitsPerTurn + unitsTimes(steps[i]!, point)) % unitsPerTurn;
+      const turned = unitsTimes(steps[i]!, distance);
+      const moved = point > paths.next ? phases[i]! + turned : phases[i]! - turned;
+      phases[i] = moved >= unitsPerTurn ? moved - unitsPerTurn : moved < 0 ? moved + unitsPerTurn : moved;
     }
     paths.next = point;
   }

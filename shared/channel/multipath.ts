@@ -71,14 +71,14 @@ export class OfdmMultipath implements FlatFading {
 }
 
 /** Symbols to each side that a path between two symbol times is spread over. */
-const halfWidth = 6;
+const halfWidth = 10;
 
 /**
  * Multipath in the time domain: y_i = sum_d g_d(t_i) x_(i-d), with x the symbols of the frame and 0 outside it (frames
  * are a guard interval apart, and what rings on after the last symbol is not handed on).
  *
- * g_d = sum_l a_l h_l w(d - tau_l), w the sinc of band-limited interpolation under a Hann window of 6 symbols to each
- * side, scaled to energy 1 so that the mean power of y is that of x away from the frame's ends. Time is counted from the
+ * g_d = sum_l a_l h_l w(d - tau_l), w the sinc of band-limited interpolation under a Hann window of 10 symbols to each
+ * side, scaled to energy 1 so that the mean power of y is that of white x away from the frame's ends. Time is counted from the
  * path with the largest mean power: the receiver is synchronised to it, earlier paths are precursors. Between two
  * times `smoothSymbols` apart g is a straight line.
  */

@@ -25,8 +25,9 @@ for (let i = 0; i < entries; i++) {
   const swap = within > entries / 8;
   const x = (swap ? entries / 4 - within : within) * entryRadians;
   const [c, s] = swap ? [sineOf(x), cosineOf(x)] : [cosineOf(x), sineOf(x)];
-  cosines[i] = [c, -s, -c, s][quarter]!;
-  sines[i] = [s, c, -s, -c][quarter]!;
+  // + 0: no -0.
+  cosines[i] = [c, -s, -c, s][quarter]! + 0;
+  sines[i] = [s, c, -s, -c][quarter]! + 0;
 }
 
 /** Sine of 0 to pi/4 radians, by its series. */
