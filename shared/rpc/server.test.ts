@@ -206,6 +206,10 @@ describe('fileDescriptors', () => {
   it('gives each file once, with all that it imports', () => {
     const service = ChannelEmulatorService as unknown as Parameters<typeof fileDescriptors>[0][number];
     const names = fileDescriptors([service, service]).map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes).name);
-    expect(names.sort()).toEqual(['semlink/v1/channel_emulator.proto', 'semlink/v1/frame.proto']);
+    expect(names.sort()).toEqual([
+      'semlink/v1/channel_emulator.proto',
+      'semlink/v1/channel_link.proto',
+      'semlink/v1/frame.proto',
+    ]);
   });
 });

@@ -32,7 +32,17 @@ const models: Record<string, Fields> = {
   trace: { trace: 'any', interpolation: 'string', loop: 'boolean' },
   erasure,
   'gilbert-elliott': gilbertElliott,
-  external: { external: 'any' },
+  external: {
+    external: {
+      form: 'string',
+      send: 'string',
+      receive: 'string',
+      timeoutMs: 'number',
+      delaySymbols: 'number',
+      multipleSymbols: 'number',
+      pilotSymbols: 'number',
+    },
+  },
 };
 
 const everyModel = {
