@@ -10,7 +10,8 @@ const GROUPS = ['channel', 'budget', 'air', 'feedback'];
  * @throws Error with a sentence when a word has no `=`, or two words set the same
  */
 export async function patchFromWords(words: readonly string[]): Promise<Record<string, unknown>> {
-  const patch: Record<string, unknown> = {};
+  // Without a prototype: a key such as __proto__ is a key like any other, and the emulator refuses it.
+  const patch: Record<string, unknown> = Object.create(null);
   for (const word of words) {
     const cut = word.indexOf('=');
     if (cut < 1) throw new Error(`"${word}" is no setting; write KEY=VALUE, for example snr-db=12`);
@@ -18,7 +19,7 @@ export async function patchFromWords(words: readonly string[]): Promise<Record<s
     if (!GROUPS.includes(keys[0]!)) keys.unshift('channel');
     let at = patch;
     for (const key of keys.slice(0, -1)) {
-      at[key] ??= {};
+      at[key] ??= Object.create(null);
       const inner = at[key];
       if (typeof inner !== 'object' || inner === null)
         throw new Error(`"${word}" is within "${key}", which is set too`);
