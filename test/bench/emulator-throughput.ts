@@ -5,7 +5,8 @@
  *     [--in-flight 32] [--model rayleigh-block] [--json FILE]
  *
  * Load and receiver are processes of their own that only copy bytes. Counts frames a second of the emulator's processor
- * time (what one core of its own would do) as well as of the clock, and its memory at the end of each fifth of the run.
+ * time (what one core of its own would do) as well as of the clock, and its resident memory in each fifth of the run: least (after
+ * a garbage collection) and most.
  * `--frames`: so many frames instead of a time.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -135,12 +136,19 @@ await wait(2000);
 const startFrames = answered;
 const startClock = performance.now();
 const startProcessor = processorSeconds(pid);
-const memory = [memoryMiB(pid)];
+const memory: { least: number; most: number }[] = [];
 const wanted = values.frames ? Number(values.frames) : Number.POSITIVE_INFINITY;
 for (let part = 1; part <= 5; part++) {
-  if (values.frames) while (answered - startFrames < (wanted * part) / 5) await wait(50);
-  else await wait((Number(values.seconds) * 1000) / 5);
-  memory.push(memoryMiB(pid));
+  const memories = [memoryMiB(pid)];
+  const isOver = () =>
+    values.frames
+      ? answered - startFrames >= (wanted * part) / 5
+      : performance.now() - startClock >= (Number(values.seconds) * 1000 * part) / 5;
+  while (!isOver()) {
+    await wait(50);
+    memories.push(memoryMiB(pid));
+  }
+  memory.push({ least: Math.round(Math.min(...memories)), most: Math.round(Math.max(...memories)) });
 }
 const frames = answered - startFrames;
 const clock = (performance.now() - startClock) / 1000;
@@ -156,7 +164,7 @@ const result = {
   frames_per_second: Math.round(frames / clock),
   frames_per_processor_second: Math.round(frames / processor),
   emulator_busy: Number((processor / clock).toFixed(2)),
-  memory_mib: memory.map((mib) => Math.round(mib)),
+  memory_mib: memory,
 };
 process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
 if (values.json) writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`);
