@@ -23,7 +23,7 @@ function meta(annotations: SigmfMeta['annotations'], type = 'cf32_le'): SigmfMet
   };
 }
 
-async function write(name: string, content: unknown, data = Buffer.alloc(0)): Promise<string> {
+async function write(name: string, content: unknown, data: Uint8Array = Buffer.alloc(0)): Promise<string> {
   const file = path.join(folder, name);
   await writeFile(`${file}.sigmf-meta`, typeof content === 'string' ? content : JSON.stringify(content));
   await writeFile(`${file}.sigmf-data`, data);
