@@ -11,7 +11,8 @@ const empty = Buffer.alloc(0);
  * srsRAN's RF driver, whose request is one byte.
  *
  * A router and a dealer stand in for the reply and the request socket, which the peer cannot tell apart: those two keep
- * a strict turn that is lost for good when a peer dies between question and answer.
+ * a strict turn that is lost for good when a peer dies between question and answer. The peer's own request socket may keep
+ * that turn: such a peer has to be started again when the emulator was.
  */
 export class RequestReplyPort implements IqPort {
   readonly #router: Router;
