@@ -93,6 +93,10 @@ describe('every channel', () => {
 describe('every process', () => {
   const all = [...frameless, ...framed];
 
+  it('gives the same bytes with and without WebAssembly', () => {
+    for (const settings of all) expect(digest(settings, true, 'js')).toBe(digest(settings, true, 'wasm'));
+  });
+
   it('gives the same bytes, with links in any order', () => {
     const script = `
       const { digest } = await import(${JSON.stringify(compiledModule('shared/channel/digest.fixture.ts'))});

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
 import { type ChannelSettings, createChannelModel } from './channel-config.js';
+import type { KernelPath } from './kernel/kernel.js';
 import { LinkRandom } from './link-random.js';
 
 const frames = 30;
 const k = 40;
 
 /** The start of a SHA-256 of what 30 frames of ones on three links become, one link after the other or in turn. */
-export function digest(settings: ChannelSettings, inTurn: boolean): string {
+export function digest(settings: ChannelSettings, inTurn: boolean, path: KernelPath = 'wasm'): string {
   const model = createChannelModel(settings);
-  const links = ['a', 'b', 'c'].map((id) => new LinkRandom(99n, id));
+  const links = ['a', 'b', 'c'].map((id) => new LinkRandom(99n, id, path));
   const received = links.map(() => new Float32Array(2 * k * frames));
   const order = links.flatMap((_, l) => Array.from({ length: frames }, (_, f) => [l, f] as const));
   if (inTurn) order.sort((x, y) => x[1] - y[1]);
