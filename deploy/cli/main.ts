@@ -23,6 +23,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'Trains an encoder-decoder pair, calibrates it and publishes it.',
     load: async () => (await import('./commands/train.js')).train,
   },
+  iq: {
+    summary: 'Converts complex samples between SigMF recordings, FC32 and SC16 files.',
+    load: async () => (await import('./commands/iq.js')).iq,
+  },
   evaluate: {
     summary: 'Accuracy of a published model over the channel, in process, on the CIFAR-10 test images.',
     load: async () => (await import('./commands/evaluate.js')).evaluate,

@@ -18,7 +18,7 @@ describe.runIf(version)(`images through GNU Radio ${version}`, () => {
   ])('%s: all arrive, right as over awgn, with the noise that GNU Radio adds', async (_, one) => {
     const { errors, accuracy, evm, expectedEvm, meanGain } = await runOverGnuRadio(200, one);
     expect(errors).toBe(0);
-    // The model is right for about 90 % of all images here; 200 images: 6 standard deviations.
+    // The model is right for 87 % of all images here; 200 images: almost 4 standard deviations.
     expect(accuracy).toBeGreaterThan(0.78);
     expect(meanGain).toBeGreaterThan(0.95);
     expect(meanGain).toBeLessThan(1.05);
