@@ -2,6 +2,7 @@ import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/p
 import { describe, expect, it } from 'vitest';
 import type { ChannelSettings } from '../../shared/channel/channel-config.js';
 import { tdlModelNames } from '../../shared/channel/channel-settings.js';
+import { externalDefaults } from '../../shared/channel/external.js';
 import { ChannelConfigSchema } from '../../shared/gen/semlink/v1/channel_emulator_pb.js';
 import { AirConfigSchema } from '../../shared/gen/semlink/v1/channel_link_pb.js';
 import { messageOf, settingsFrom } from './channel-messages.js';
@@ -15,6 +16,7 @@ describe('channel messages', () => {
     { model: 'awgn', snrDb: -3.5 },
     { model: 'rayleigh-block', snrDb: 12, coherenceSymbols: 16 },
     { model: 'rayleigh-fast', snrDb: 1 },
+    { model: 'external', snrDb: 1, external: { ...externalDefaults, form: 'srsran', pilotSymbols: 3 } },
     { model: 'rician-block', snrDb: 1, coherenceSymbols: 0, kFactorDb: -3 },
     { model: 'jakes', snrDb: 1, dopplerHz: 70 },
     { model: 'jakes', snrDb: 1, dopplerHz: 70, kFactorDb: 0 },

@@ -5,7 +5,7 @@ import { knownSymbols, lagOf } from './known-symbols.js';
 
 /** Most symbols sent at once, unless one frame alone is longer. */
 const burstSymbols = 16_384;
-/** Known symbols by which a lag is found: at -10 dB still without error. */
+/** Known symbols by which a lag is found: at -7 dB still without error. */
 const probeSymbols = 512;
 /** Least number of symbols that are looked through for a lag. */
 const lagRoom = 1_024;

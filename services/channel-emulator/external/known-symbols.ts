@@ -50,7 +50,7 @@ export function estimateChannel(sent: Float32Array, received: Float32Array, decl
 /**
  * By how many symbols what came back lags behind n known symbols: 0 to `most`, or undefined when noise or fading hide
  * it. A lag is believed when its normalised correlation |sum y conj(p)|^2 / (sum |p|^2 sum |y|^2), about 1/n for noise
- * alone, is over 16/n and four times that of every lag but the nearest (a channel with memory smears it).
+ * alone, is over 16/n and twice that of every lag but the nearest (a channel with memory smears it).
  *
  * @param received 2 (n + most) numbers or more; lags that they do not reach are left out
  */
@@ -63,7 +63,7 @@ export function lagOf(sent: Float32Array, received: Float32Array, most: number):
   }
   let best = 0;
   for (let lag = 1; lag < likeness.length; lag++) if (likeness[lag]! > likeness[best]!) best = lag;
-  const clear = likeness.every((value, lag) => Math.abs(lag - best) <= 4 || value * 4 < likeness[best]!);
+  const clear = likeness.every((value, lag) => Math.abs(lag - best) <= 4 || value * 2 < likeness[best]!);
   return likeness[best]! > 16 / symbols && clear ? best : undefined;
 }
 
