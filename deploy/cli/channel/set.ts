@@ -1,4 +1,5 @@
-import { defineConfig, loadConfigOrExit } from '../../../shared/config/index.js';
+import { z } from 'zod';
+import { defineConfig, loadConfigOrExit, option } from '../../../shared/config/index.js';
 import type { Command } from '../command.js';
 import { emulatorFields, linkField, linkName, withEmulator } from './emulator.js';
 import { patchFromWords, settingsWords } from './settings-text.js';
@@ -14,7 +15,14 @@ const setDefinition = defineConfig({
     min: 1,
     max: 100,
   },
-  fields: { ...emulatorFields, link: linkField },
+  fields: {
+    ...emulatorFields,
+    link: linkField,
+    every: option(z.boolean().default(false), {
+      description: 'The default and also every link that has settings of its own.',
+    }),
+  },
+  check: ({ link, every }) => (every && link !== '' ? 'Give --link or --every, not both.' : undefined),
 });
 
 export const set: Command = {
@@ -23,10 +31,10 @@ export const set: Command = {
     const { link: linkId } = config;
     const patch = JSON.stringify(await patchFromWords(positionals));
     const settings = await withEmulator(config.emulator, async (client) => {
-      await client.setChannel({ linkId, patch });
+      await client.setChannel({ linkId, patch, everyLink: config.every });
       return (await client.getChannel({ linkId })).settings;
     });
-    process.stdout.write(`${linkName(linkId)}: ${settingsWords(settings)}\n`);
+    process.stdout.write(`${config.every ? 'every link' : linkName(linkId)}: ${settingsWords(settings)}\n`);
     return 0;
   },
 };

@@ -16,6 +16,7 @@ import {
   ScenarioState,
   type ScenarioStatus,
   ScenarioStatusSchema,
+  type SetChannelRequest,
   SetChannelResponseSchema,
   type SnapshotChannelsRequest,
   type SnapshotChannelsResponse,
@@ -56,13 +57,10 @@ const statusEveryMs = 200;
 export function controlHandlers(parts: ControlParts): ControlHandlers {
   const { links, scenarios, telemetry } = parts;
   return {
-    setChannel: ({ linkId, channel, patch }) => {
-      checkOptionalId(linkId);
-      if (channel && patch !== '') throw invalidArgument('patch', patch, 'give either channel or patch');
-      const base = links.settingsOf(linkId);
-      const settings = patch === '' ? linkSettingsFrom(channel, base) : patchSettings(base, parsed(patch));
-      links.set(linkId, settings, 'set');
-      telemetry.logger.info({ link: linkId || undefined, ...summary(links.settingsOf(linkId)) }, 'channel set');
+    setChannel: (request) => {
+      const linkIds = setChannels(links, request);
+      const named = { link: request.linkId || undefined, links: linkIds.length };
+      telemetry.logger.info({ ...named, ...summary(links.settingsOf(request.linkId)) }, 'channel set');
       return create(SetChannelResponseSchema);
     },
     getChannel: ({ linkId }) => {
@@ -124,6 +122,23 @@ export function refusingHandlers(): ControlHandlers {
     controlScenario: refuse('ControlScenario'),
     listScenarios: refuse('ListScenarios'),
   };
+}
+
+/** Sets one link, the default, or the default and all links of their own: all of them or, when it throws, none. */
+function setChannels(links: Links, { linkId, channel, patch, everyLink }: SetChannelRequest): string[] {
+  checkOptionalId(linkId);
+  if (channel && patch !== '') throw invalidArgument('patch', patch, 'give either channel or patch');
+  if (everyLink && linkId !== '')
+    throw invalidArgument('link_id', linkId, 'leave it empty: every_link means all of them');
+  const change = patch === '' ? undefined : parsed(patch);
+  const settingsOf = (id: string): LinkSettings => {
+    const base = links.settingsOf(id);
+    return change === undefined ? linkSettingsFrom(channel, base) : patchSettings(base, change);
+  };
+  const linkIds = everyLink ? ['', ...links.ownLinks()] : [linkId];
+  const changed = linkIds.map((id) => ({ id, settings: links.checked(settingsOf(id)) }));
+  for (const { id, settings } of changed) links.set(id, settings, 'set');
+  return linkIds;
 }
 
 function checkOptionalId(linkId: string): void {
