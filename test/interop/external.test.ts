@@ -247,4 +247,20 @@ describe('the recording of what went before', () => {
     const trace = traceOfRecording(meta, 'pilots');
     expect(trace.values[0]).toBeCloseTo(0.6, 5);
   });
+
+  it('is replayed by the model trace', async () => {
+    const recording = `${path.join(folder, 'air-000000-received.sigmf-meta')}#pilots`;
+    const replay = ['--channel-model', 'trace', '--channel-trace-file', recording, '--channel-snr-db', '30'];
+    const free = ['--listen', '127.0.0.1:0', '--metrics-listen', '127.0.0.1:0', '--receiver', receiver.address];
+    emulator = await startServiceProcess('channel-emulator', [...free, ...replay], { onLog: (line) => log.push(line) });
+    const { send, answer, close } = open();
+    arrived.length = 0;
+    await send('again', 1);
+    await answer('again', 1);
+    const { model, gains } = arrived[0]!.channel!;
+    expect(model).toBe('trace');
+    expect(gains[0]).toBeCloseTo(0.6, 5);
+    expect(gains[1]).toBeCloseTo(0.8, 5);
+    await close();
+  });
 });

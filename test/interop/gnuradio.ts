@@ -42,7 +42,8 @@ export async function startGnuRadio({ form, send, receive }: ExternalSettings, f
 }
 
 export interface InteropCase {
-  form: ExternalForm;
+  /** Absent: no outside process, the emulator's own awgn, to compare with. */
+  form?: ExternalForm;
   snrDb: number;
   /** Flags of gnuradio_channel.py beside form, addresses and SNR. */
   flags: string[];
@@ -65,16 +66,17 @@ export interface InteropResult {
 
 /** Sends CIFAR-10 test images through transmitter, emulator with GNU Radio as its channel, and receiver. */
 export async function runOverGnuRadio(images: number, one: InteropCase): Promise<InteropResult> {
-  const external = await freeExternal(one.form, {
+  const external = await freeExternal(one.form ?? 'push-pull', {
     timeoutMs: 5_000,
     multipleSymbols: 64,
     pilotSymbols: one.pilotSymbols,
   });
   const folder = await mkdtemp(path.join(tmpdir(), 'semlink-interop-'));
-  const graph = await startGnuRadio(external, ['--snr-db', String(one.snrDb), ...one.flags]);
+  const flags = ['--snr-db', String(one.snrDb), ...one.flags];
+  const graph = one.form && (await startGnuRadio(external, flags));
   const local = await startTestLink({
     'channel-emulator': {
-      'channel.model': 'external',
+      'channel.model': one.form ? 'external' : 'awgn',
       'channel.snrDb': one.snrDb,
       'channel.externalForm': external.form,
       'channel.externalSend': external.send,
@@ -113,7 +115,7 @@ export async function runOverGnuRadio(images: number, one: InteropCase): Promise
     };
   } finally {
     killAll(Object.values(local.processes));
-    graph.kill('SIGTERM');
+    graph?.kill('SIGTERM');
     await rm(folder, { recursive: true });
   }
 }

@@ -13,9 +13,13 @@ if (!version) {
 
 const rotation = ['--gain', '0.6+0.8j'];
 const cases: [string, InteropCase][] = [
+  ['none: the model awgn', { snrDb: 10, flags: [], pilotSymbols: 0 }],
+  ['none: the model awgn', { snrDb: 0, flags: [], pilotSymbols: 0 }],
+  ['none: the model awgn', { snrDb: -10, flags: [], pilotSymbols: 0 }],
   ['gain 1, PUSH/PULL', { form: 'push-pull', snrDb: 20, flags: [], pilotSymbols: 0 }],
   ['gain 1, PUSH/PULL', { form: 'push-pull', snrDb: 10, flags: [], pilotSymbols: 0 }],
   ['gain 1, PUSH/PULL', { form: 'push-pull', snrDb: 0, flags: [], pilotSymbols: 0 }],
+  ['gain 1, PUSH/PULL', { form: 'push-pull', snrDb: -10, flags: [], pilotSymbols: 0 }],
   ['gain 1, REQ/REP', { form: 'req-rep', snrDb: 10, flags: [], pilotSymbols: 0 }],
   ['gain 1, srsRAN requests', { form: 'srsran', snrDb: 10, flags: [], pilotSymbols: 0 }],
   ['gain 0.6+0.8j, 16 pilots', { form: 'push-pull', snrDb: 10, flags: rotation, pilotSymbols: 16 }],
