@@ -281,11 +281,15 @@ export class ExternalConnection {
   }
 
   #openProblem(error: unknown): SemlinkError {
-    const reason = error instanceof Error ? error.message : String(error);
+    const { code, message } = error as NodeJS.ErrnoException;
     const { send } = this.#settings;
+    if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
+      const todo = 'install the npm package zeromq, which has binaries for Linux, macOS and Windows';
+      return new SemlinkError(Code.UNIMPLEMENTED, `the model external needs ZeroMQ, which cannot be loaded: ${todo}`);
+    }
     return new SemlinkError(
       Code.UNAVAILABLE,
-      `the channel-emulator cannot bind ${send} for ${this.name}: ${reason}; free the address, or choose another`,
+      `the channel-emulator cannot bind ${send} for ${this.name}: ${message}; free the address, or choose another`,
     );
   }
 
