@@ -118,21 +118,26 @@ export class DopplerPaths implements PathGains {
     const { phases, steps, ring } = paths;
     const base = (paths.next % points) * 2 * this.count;
     const scatter = 1 / Math.sqrt(sinusoids);
+    const cosineTable = cosines;
+    const sineTable = sines;
+    const perUnit = entriesPerUnit;
+    const radians = entryRadians;
+    const turn = unitsPerTurn;
     for (let path = 0; path < this.count; path++) {
       const from = path * (sinusoids + 1);
       let re = 0;
       let im = 0;
       for (let i = from; i < from + sinusoids; i++) {
         const phase = phases[i]!;
-        const x = phase * entriesPerUnit;
+        const x = phase * perUnit;
         const entry = x | 0;
-        const d = (x - entry) * entryRadians;
-        const c = cosines[entry]!;
-        const s = sines[entry]!;
+        const d = (x - entry) * radians;
+        const c = cosineTable[entry]!;
+        const s = sineTable[entry]!;
         re += c - d * (s + 0.5 * d * c);
         im += s + d * (c - 0.5 * d * s);
         const moved = phase + steps[i]!;
-        phases[i] = moved >= unitsPerTurn ? moved - unitsPerTurn : moved;
+        phases[i] = moved >= turn ? moved - turn : moved;
       }
       ring[base + 2 * path] = re * scatter;
       ring[base + 2 * path + 1] = im * scatter;

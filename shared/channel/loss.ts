@@ -3,7 +3,8 @@ import { LinkCache } from './link-cache.js';
 import { type LinkRandom, Purpose } from './link-random.js';
 import type { LinkState } from './model.js';
 
-const piece = 256;
+/** Draws made at once: those of one block of the generator. */
+const piece = 16;
 const rememberedLinks = 16_384;
 
 /** What is lost on a link. */
@@ -21,7 +22,7 @@ export function createLoss(settings: LossSettings): Loss {
 export class ErasureLoss implements Loss {
   readonly unit: LossUnit;
   readonly #probability: number;
-  #draws = new Float64Array(piece);
+  #draws = new Float64Array(64);
 
   constructor({ probability, unit }: ErasureSettings) {
     this.unit = unit;
@@ -40,6 +41,9 @@ interface Known {
   /** -1: nowhere. */
   step: number;
   bad: boolean;
+  /** The block of draws in `changes`; -1: none. */
+  block: number;
+  readonly changes: Float64Array;
 }
 
 /**
@@ -59,9 +63,13 @@ export class GilbertElliottLoss implements Loss {
   readonly #lossBad: number;
   readonly #stepSymbols: number;
   readonly #one = new Float64Array(1);
-  readonly #changes = new Float64Array(piece);
-  readonly #cache = new LinkCache<Known>(rememberedLinks, () => ({ step: -1, bad: false }));
-  #draws = new Float64Array(piece);
+  readonly #cache = new LinkCache<Known>(rememberedLinks, () => ({
+    step: -1,
+    bad: false,
+    block: -1,
+    changes: new Float64Array(piece),
+  }));
+  #draws = new Float64Array(64);
 
   constructor({ goodToBad, badToGood, lossGood = 0, lossBad = 1, unit, stepSymbols = 1 }: GilbertElliottSettings) {
     this.unit = unit;
@@ -96,18 +104,19 @@ export class GilbertElliottLoss implements Loss {
 
   /** The state of the last fresh draw at or before a step, or the known state if that is met first. */
   #lookBack(random: LinkRandom, step: number, known: Known): boolean {
-    const changes = this.#changes;
-    const length = step - known.step === 1 ? 1 : piece;
-    for (let end = step; ; ) {
+    for (let at = step; ; at--) {
+      if (at === known.step) return known.bad;
       // Step 0 is a fresh draw in any case.
-      const start = Math.max(0, end - (end === step ? length : piece) + 1);
-      random.uniforms(Purpose.lossChange, start, end - start + 1, changes);
-      for (let at = end; at >= start; at--) {
-        if (at === known.step) return known.bad;
-        if (changes[at - start]! < this.#fresh || at === 0) return this.#draw(random, at);
-      }
-      end = start - 1;
+      if (at === 0 || this.#change(random, at, known) < this.#fresh) return this.#draw(random, at);
     }
+  }
+
+  /** Below p + q: the step is a fresh draw. */
+  #change(random: LinkRandom, step: number, known: Known): number {
+    const block = Math.floor(step / piece);
+    if (known.block !== block) random.uniforms(Purpose.lossChange, piece * block, piece, known.changes);
+    known.block = block;
+    return known.changes[step - piece * block]!;
   }
 
   #draw(random: LinkRandom, step: number): boolean {

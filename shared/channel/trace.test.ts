@@ -133,7 +133,7 @@ describe('trace files', () => {
     ['broken.parquet', 'PAR1 no', 'it cannot be read as Parquet'],
     ['far.csv', 'time_s,snr_db\n0,1e9\n', 'SNR of trace point 0 is 1000000000'],
     ['early.csv', 'time_s,snr_db\n-1,1\n', 'time of trace point 0 is -1; start at 0 s or later'],
-    ['trace.txt', '', 'use a .csv, .jsonl or .parquet file'],
+    ['trace.txt', '', 'use a .csv, .jsonl, .parquet or'],
   ])('that are wrong are refused with what is wrong: %s', async (name, text, message) => {
     await expect(loadTrace(file(name, text))).rejects.toThrow(message);
   });
