@@ -122,7 +122,8 @@ function readSource(type: DescMessage, i: number, types: Map<DescMessage, number
     const key = text(member.localName);
     if (member.kind === 'oneof') return [`${key}: { case: undefined }`];
     if (member.fieldKind === 'list') return [`${key}: []`];
-    if (member.presence !== implicitPresence) return [];
+    // Room for it from the start: a property that is added later lies apart from its object.
+    if (member.presence !== implicitPresence) return [`${key}: undefined`];
     if (member.enum) return [`${key}: ${member.enum.values[0]!.number}`];
     return [`${key}: ${methodOf(member)![2]}`];
   });
