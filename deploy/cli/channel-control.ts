@@ -1,6 +1,6 @@
-import { create } from '@bufbuild/protobuf';
+import { messageOf } from '../../services/channel-emulator/channel-messages.js';
 import type { ChannelSettings } from '../../shared/channel/channel-config.js';
-import { ChannelConfigSchema, ChannelEmulatorService } from '../../shared/gen/semlink/v1/channel_emulator_pb.js';
+import { ChannelEmulatorService } from '../../shared/gen/semlink/v1/channel_emulator_pb.js';
 import { createRpcClient } from '../../shared/rpc/client.js';
 
 /** Sets the channel of links at a running channel-emulator. */
@@ -14,13 +14,7 @@ export class ChannelControl {
 
   /** @throws SemlinkError UNAVAILABLE when the emulator is down, INVALID_ARGUMENT when it refuses the settings */
   async set(linkId: string, settings: ChannelSettings): Promise<void> {
-    const channel = create(ChannelConfigSchema, {
-      snrDb: settings.snrDb,
-      model:
-        settings.model === 'awgn'
-          ? { case: 'awgn', value: {} }
-          : { case: 'rayleighBlock', value: { coherenceSymbols: settings.coherenceSymbols } },
-    });
+    const channel = messageOf(settings);
     await this.#client.setChannel({ linkId, channel });
   }
 

@@ -16,6 +16,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'Sends a data set or a folder of images over a running link.',
     load: async () => (await import('./commands/send.js')).send,
   },
+  channel: {
+    summary: 'Gets, sets, watches and snapshots the channels of a running emulator, and runs scenarios.',
+    load: async () => (await import('./commands/channel.js')).channel,
+  },
   train: {
     summary: 'Trains an encoder-decoder pair, calibrates it and publishes it.',
     load: async () => (await import('./commands/train.js')).train,
@@ -32,12 +36,16 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'Describes, verifies or exports stored knowledge.',
     load: async () => (await import('./commands/knowledge.js')).knowledge,
   },
+  iq: {
+    summary: 'Converts complex samples between SigMF recordings, FC32 and SC16 files.',
+    load: async () => (await import('./commands/iq.js')).iq,
+  },
   evaluate: {
     summary: 'Accuracy of a published model over the channel, in process, on the CIFAR-10 test images.',
     load: async () => (await import('./commands/evaluate.js')).evaluate,
   },
   bench: {
-    summary: 'Measures how fast stored knowledge is read.',
+    summary: 'Measures the speed of a part on this machine: the channel models, stored knowledge.',
     load: async () => (await import('./commands/bench.js')).bench,
   },
 };

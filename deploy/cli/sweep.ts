@@ -1,4 +1,4 @@
-import type { ChannelSettings } from '../../shared/channel/channel-config.js';
+import { type ChannelSettings, typicalSettings } from '../../shared/channel/channel-config.js';
 import type { SemanticLink } from '../../shared/client/link.js';
 import type { ImageSource } from '../../shared/data/source.js';
 import type { ChannelControl } from './channel-control.js';
@@ -35,7 +35,7 @@ export async function sweep(
   const total = points.length * options.images;
   for (const snrDb of points) {
     const start = performance.now();
-    if (snrDb !== undefined) await control?.set(options.linkId, channelSettings(options.channelModel, snrDb));
+    if (snrDb !== undefined) await control?.set(options.linkId, typicalSettings(options.channelModel, snrDb));
     tally.idleSeconds += (performance.now() - start) / 1e3;
     const { images: limit, loop } = options;
     await sendImages(link, source, { limit, loop }, tally, () => {
@@ -57,9 +57,4 @@ export async function sweep(
     });
     if (snrDb !== undefined) onPoint(snrDb);
   }
-}
-
-/** Block Rayleigh with one gain a frame, or AWGN. */
-export function channelSettings(model: ChannelSettings['model'], snrDb: number): ChannelSettings {
-  return model === 'awgn' ? { model, snrDb } : { model, snrDb, coherenceSymbols: 0 };
 }

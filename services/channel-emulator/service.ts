@@ -1,17 +1,6 @@
 import { create } from '@bufbuild/protobuf';
-import { decodeSymbols, encodeSymbols } from '../../shared/codec/symbols.js';
-import {
-  ChannelEmulatorService,
-  GetChannelResponseSchema,
-  PropagateResponseSchema,
-  SetChannelResponseSchema,
-} from '../../shared/gen/semlink/v1/channel_emulator_pb.js';
-import {
-  ChannelStateSchema,
-  type FrameResult,
-  StageTimingsSchema,
-  type SymbolFrame,
-} from '../../shared/gen/semlink/v1/frame_pb.js';
+import { ChannelEmulatorService, PropagateResponseSchema } from '../../shared/gen/semlink/v1/channel_emulator_pb.js';
+import type { SymbolFrame } from '../../shared/gen/semlink/v1/frame_pb.js';
 import {
   type ReceiveRequest,
   ReceiveRequestSchema,
@@ -20,9 +9,7 @@ import {
 } from '../../shared/gen/semlink/v1/receiver_decoder_pb.js';
 import { implementService, type ServiceImplementation } from '../../shared/rpc/adapter.js';
 import type { RpcClient } from '../../shared/rpc/client.js';
-import type { DrainList } from '../../shared/rpc/drain-list.js';
-import { toSemlinkError } from '../../shared/rpc/errors.js';
-import { checkLinkId } from '../../shared/rpc/frame-header.js';
+import { failedPrecondition } from '../../shared/rpc/errors.js';
 import { FrameStreamClient } from '../../shared/rpc/frame-stream-client.js';
 import type { FrameStreamClientOptions } from '../../shared/rpc/frame-stream-options.js';
 import {
@@ -30,30 +17,34 @@ import {
   type FrameStreamServerOptions,
   serveFrameStream,
 } from '../../shared/rpc/frame-stream-server.js';
-import { ATTRIBUTES, nowUnixNano, SPANS, type StreamMark, type Telemetry } from '../../shared/telemetry/index.js';
-import { messageOf, settingsFrom } from './channel-messages.js';
-import type { Links } from './links.js';
+import { nowUnixNano } from '../../shared/telemetry/index.js';
+import type { DelayQueue } from './air/delay-queue.js';
+import { type ControlParts, controlHandlers, refusingHandlers } from './control/control.js';
+import type { FeedbackPath } from './feedback/feedback-path.js';
+import type { AirRecorder } from './recording/air-recorder.js';
+import { type Downstream, ROLE, SymbolPath, withPassage } from './symbol-path.js';
 
-export const ROLE = 'channel-emulator';
-
-type Downstream = FrameStreamClient<SymbolFrame, ReceiveRequest, ReceiveResponse, SymbolFrame>;
 type UpstreamOptions = FrameStreamServerOptions<SymbolFrame, unknown, unknown>;
 type DownstreamOptions = FrameStreamClientOptions<SymbolFrame, ReceiveRequest, ReceiveResponse, SymbolFrame>;
 
-export interface EmulatorParts {
-  links: Links;
+export interface EmulatorParts extends ControlParts {
   receiver: RpcClient<typeof ReceiverDecoderService.method>;
-  telemetry: Telemetry;
-  drains: DrainList;
+  /** Holds what is on the air in real time, and feedback on its way. */
+  queue: DelayQueue;
+  feedback: FeedbackPath;
+  /** Writes down what passes. */
+  recorder?: AirRecorder | undefined;
+  /** Control has a port of its own: this one refuses it. */
+  controlElsewhere?: boolean;
   /** Streams from transmitters. */
-  stream: Pick<UpstreamOptions, 'windowBytes' | 'batch' | 'maxStreamAgeMs' | 'ageDrainLimitMs'>;
+  stream: Pick<UpstreamOptions, 'batch' | 'maxStreamAgeMs' | 'ageDrainLimitMs'> & { windowBytes: number };
   /** Streams to the receiver. */
   hop: Pick<DownstreamOptions, 'windowBytes' | 'batch' | 'frameTimeoutMs' | 'reconnectWaitMs'>;
 }
 
 /** Maps streams of symbols to the air and on to the receiver-decoder, and control calls to the links. */
 export function emulatorService(parts: EmulatorParts): ServiceImplementation {
-  const { links, telemetry } = parts;
+  const { telemetry, stream: streamOptions } = parts;
   const downstreams = new Set<Downstream>();
   telemetry.metrics.trackQueue('receiver', () => {
     let bytes = 0;
@@ -61,22 +52,11 @@ export function emulatorService(parts: EmulatorParts): ServiceImplementation {
     return bytes;
   });
   return implementService(ChannelEmulatorService, {
-    setChannel: ({ linkId, channel }) => {
-      if (linkId !== '') checkLinkId(linkId);
-      const settings = settingsFrom(channel);
-      links.setChannel(linkId, settings);
-      telemetry.logger.info({ link: linkId || undefined, ...settings }, 'channel set');
-      return create(SetChannelResponseSchema);
-    },
-    getChannel: ({ linkId }) => {
-      if (linkId !== '') checkLinkId(linkId);
-      const { settings, position } = links.channelOf(linkId);
-      const { seed } = links;
-      return create(GetChannelResponseSchema, { channel: messageOf(settings), seed, position: BigInt(position) });
-    },
+    ...(parts.controlElsewhere ? refusingHandlers() : controlHandlers(parts)),
     propagate: (call) => {
       const mark = telemetry.tracer.markStream('Propagate', nowUnixNano());
       const closed = telemetry.metrics.streamOpened('served');
+      let path: SymbolPath | undefined;
       let downstream: Downstream | undefined;
       let downstreamClosed = (): void => {};
       serveFrameStream(call, {
@@ -84,16 +64,18 @@ export function emulatorService(parts: EmulatorParts): ServiceImplementation {
         framesOf: (request) => request.frames,
         toResponse: (response) => {
           telemetry.metrics.observeAnswers(response.results, nowUnixNano());
-          return create(PropagateResponseSchema, response);
+          return Object.assign(create(PropagateResponseSchema), response);
         },
         bytesOf: (frame) => frame.iq.length,
         onFrames: (frames, stream) => {
-          if (!downstream) {
+          if (!path) {
             downstream = openDownstream(parts, stream);
             downstreams.add(downstream);
             downstreamClosed = telemetry.metrics.streamOpened('called');
+            const pathParts = { ...parts, windowBytes: streamOptions.windowBytes };
+            path = new SymbolPath(pathParts, { stream, downstream, mark });
           }
-          return propagateAll(parts, frames, stream, downstream, mark);
+          return path.propagate(frames);
         },
         onEnd: (stream) => {
           closed();
@@ -104,120 +86,39 @@ export function emulatorService(parts: EmulatorParts): ServiceImplementation {
           else void downstream.close();
         },
         drains: parts.drains,
-        ...parts.stream,
+        ...streamOptions,
       });
+    },
+  });
+}
+
+/** The same service on a port for control alone. */
+export function controlService(parts: ControlParts): ServiceImplementation {
+  return implementService(ChannelEmulatorService, {
+    ...controlHandlers(parts),
+    propagate: () => {
+      throw failedPrecondition('Propagate', 'a stream of symbols', 'this port is for control; symbols go to listen');
     },
   });
 }
 
 /** One stream to the receiver for each stream of symbols, so that one slow or broken source does not hold up another. */
-function openDownstream(parts: EmulatorParts, upstream: FrameStream): Downstream {
-  const { receiver, telemetry } = parts;
+function openDownstream({ receiver, telemetry, feedback, hop }: EmulatorParts, upstream: FrameStream): Downstream {
   return new FrameStreamClient({
     peer: { role: 'receiver-decoder', address: receiver.address },
     origin: ROLE,
     open: () => receiver.receive(),
     isConnected: () => receiver.isConnected(),
-    toRequest: (frames) => create(ReceiveRequestSchema, { frames }),
+    // Not create with frames, which walks through all of them.
+    toRequest: (frames) => Object.assign(create(ReceiveRequestSchema), { frames }),
     bytesOf: (frame) => frame.iq.length,
     onResult: (result, frame) => {
       upstream.answer(withPassage(result, frame));
     },
-    onFeedback: (feedback) => {
-      for (const one of feedback) upstream.feedback(one);
+    onFeedback: (reports) => {
+      for (const report of reports) feedback.send(report, (arrived) => upstream.feedback(arrived));
     },
     onState: (state, detail) => telemetry.logger.info(`receiver-decoder ${state}: ${detail}`),
-    ...parts.hop,
+    ...hop,
   });
-}
-
-/**
- * Sends the frames of one message over the air and on, in order. Returns a promise, which stops the reading of further
- * ones, only when the way to the receiver is full.
- */
-function propagateAll(
-  parts: EmulatorParts,
-  frames: SymbolFrame[],
-  stream: FrameStream,
-  downstream: Downstream,
-  mark: StreamMark,
-): Promise<void> | undefined {
-  const takenUnixNano = nowUnixNano();
-  for (const [index, frame] of frames.entries()) {
-    parts.telemetry.metrics.addReceivedBytes(frame.iq.length);
-    if (!propagateOne(parts, frame, stream, mark, takenUnixNano)) continue;
-    try {
-      const full = downstream.send(frame, frame, stream.signal);
-      if (full) {
-        const rest = frames.slice(index + 1);
-        return full
-          .catch((error: unknown) => void stream.fail(frame, error))
-          .then(() => propagateAll(parts, rest, stream, downstream, mark));
-      }
-    } catch (error) {
-      stream.fail(frame, error);
-    }
-  }
-  return undefined;
-}
-
-/** Replaces the symbols of a frame by what arrives. False: the frame was no good and has been answered so. */
-function propagateOne(
-  { links, telemetry }: EmulatorParts,
-  frame: SymbolFrame,
-  stream: FrameStream,
-  mark: StreamMark,
-  takenUnixNano: bigint,
-): boolean {
-  const header = frame.header!;
-  try {
-    const symbols = decodeSymbols(frame);
-    const passage = links.propagate(header.linkId, symbols);
-    const { iq, scale } = encodeSymbols(frame.format, symbols);
-    const measuredTimeUnixNano = nowUnixNano();
-    frame.iq = iq;
-    frame.sc16Scale = scale;
-    frame.channel = create(ChannelStateSchema, {
-      ...passage,
-      position: BigInt(passage.position),
-      measuredTimeUnixNano,
-    });
-    frame.timings ??= create(StageTimingsSchema);
-    frame.timings.channelNanos = measuredTimeUnixNano - takenUnixNano;
-    if (header.traceparent === '') return true;
-    telemetry.tracer.recordSpan(SPANS.propagate, header.traceparent, takenUnixNano, measuredTimeUnixNano, {
-      stream: mark,
-      attributes: {
-        [ATTRIBUTES.link]: header.linkId,
-        [ATTRIBUTES.sequence]: Number(header.sequence),
-        [ATTRIBUTES.channelUses]: frame.channelUses,
-        [ATTRIBUTES.channelModel]: passage.model,
-        [ATTRIBUTES.snrDb]: passage.snrDb,
-      },
-    });
-    return true;
-  } catch (error) {
-    const known = toSemlinkError(error);
-    if (header.traceparent !== '') {
-      const attributes = { [ATTRIBUTES.link]: header.linkId, [ATTRIBUTES.errorCode]: known.code };
-      telemetry.tracer.recordSpan(SPANS.propagate, header.traceparent, takenUnixNano, nowUnixNano(), {
-        stream: mark,
-        attributes,
-        error: known.message,
-      });
-    }
-    stream.fail(frame, known);
-    return false;
-  }
-}
-
-/** A frame that failed after the air has cost the air all the same: says so where the answer does not. */
-function withPassage(result: FrameResult, frame: SymbolFrame): FrameResult {
-  if (result.outcome.case !== 'error' || result.channelUses > 0 || !frame.channel) return result;
-  result.channelUses = frame.channelUses;
-  result.payloadBytes = frame.iq.length;
-  result.snrDb = frame.channel.snrDb;
-  result.channelModel = frame.channel.model;
-  result.timings ??= frame.timings;
-  return result;
 }

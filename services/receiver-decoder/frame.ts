@@ -29,7 +29,35 @@ export function receivedFrom(
   if (gains.length !== 2 * blocks || !gains.every(Number.isFinite)) {
     throw invalidArgument('channel.gains', gains, `${blocks} finite complex gains are needed, as re, im`);
   }
-  return { received, channel: { gains, blockSymbols, noisePower }, state };
+  return { received, channel: { gains: knownGains(state), blockSymbols, noisePower }, state };
+}
+
+/** The gains that the equaliser goes by: those that pilots show, where the frame has them, else the true ones. */
+function knownGains({ gains, estimate }: ChannelState): number[] {
+  if (!estimate || estimate.gains.length === 0) return gains;
+  if (estimate.gains.length === gains.length && estimate.gains.every(Number.isFinite)) return estimate.gains;
+  throw invalidArgument(
+    'channel.estimate.gains',
+    estimate.gains,
+    `use as many finite numbers as gains: ${gains.length}`,
+  );
+}
+
+/** What the receiver reports of the channel: what pilots show, or, as a genie, the true state. */
+export function measured(
+  { snrDb, estimate }: ChannelState,
+  channel: FrameChannel,
+  symbols: number,
+): { snrDb: number; instantaneousSnrDb: number } {
+  if (!estimate) return { snrDb, instantaneousSnrDb: instantaneousSnrDb(channel, symbols) };
+  if (!Number.isFinite(estimate.snrDb) || !Number.isFinite(estimate.instantaneousSnrDb)) {
+    throw invalidArgument(
+      'channel.estimate',
+      `${estimate.snrDb} dB, ${estimate.instantaneousSnrDb} dB`,
+      'use finite numbers of dB',
+    );
+  }
+  return { snrDb: estimate.snrDb, instantaneousSnrDb: estimate.instantaneousSnrDb };
 }
 
 /** 10 log10(|h|^2 / N0) averaged over a frame's symbols, dB; bounded so that a perfect channel stays a number. */

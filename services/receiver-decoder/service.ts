@@ -15,7 +15,7 @@ import { resultFields } from '../../shared/rpc/frame-result.js';
 import { type FrameStream, serveFrameStream } from '../../shared/rpc/frame-stream-server.js';
 import type { StreamLimits } from '../../shared/rpc/server-config.js';
 import { ATTRIBUTES, nowUnixNano, SPANS, type StreamMark, type Telemetry } from '../../shared/telemetry/index.js';
-import { instantaneousSnrDb, receivedFrom } from './frame.js';
+import { measured, receivedFrom } from './frame.js';
 import type { Decoded, DecodeJob } from './symbol-codec.js';
 
 export const ROLE = 'receiver-decoder';
@@ -65,9 +65,9 @@ function takeFrame(parts: ReceiverParts, frame: SymbolFrame, stream: FrameStream
       create(ChannelStateFeedbackSchema, {
         linkId: frame.header!.linkId,
         channelModel: state.model,
-        snrDb: state.snrDb,
-        instantaneousSnrDb: instantaneousSnrDb(channel, frame.channelUses),
+        ...measured(state, channel, frame.channelUses),
         measuredTimeUnixNano: state.measuredTimeUnixNano,
+        position: state.position,
       }),
     );
     model.submit({ received, channel }, (decoded, error) => {
@@ -107,6 +107,9 @@ function resultOf(
       encodeQueueNanos: frame.timings?.encodeQueueNanos ?? 0n,
       encodeNanos: frame.timings?.encodeNanos ?? 0n,
       channelNanos: frame.timings?.channelNanos ?? 0n,
+      airNanos: frame.timings?.airNanos ?? 0n,
+      airWaitNanos: frame.timings?.airWaitNanos ?? 0n,
+      delayNanos: frame.timings?.delayNanos ?? 0n,
       decodeQueueNanos: BigInt(timings.queueNanos),
       decodeNanos: BigInt(timings.computeNanos),
     }),

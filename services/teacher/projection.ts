@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { philox4x32 } from '../../shared/channel/philox.js';
+import { philox4x32 } from '../../shared/random/philox.js';
 
 /**
  * A fixed random projection of features from `from` to `to` values that keeps distances as well as one can

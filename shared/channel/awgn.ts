@@ -1,5 +1,5 @@
 import { Purpose } from './link-random.js';
-import { type ChannelEffect, type ChannelModel, type LinkState, noisePowerOf, scratchNumbers } from './model.js';
+import { type ChannelEffect, type ChannelModel, type LinkState, noisePowerOf } from './model.js';
 
 /** y = s + n, n ~ CN(0, N0): noise alone. Noise number i of the link belongs to symbol i of the link. */
 export class AwgnChannel implements ChannelModel {
@@ -21,8 +21,5 @@ export class AwgnChannel implements ChannelModel {
 
 /** Adds the link's noise at its position: out = symbols + n, n ~ CN(0, noisePower). `out` may be `symbols`. */
 export function addNoise(symbols: Float32Array, link: LinkState, noisePower: number, out: Float32Array): void {
-  const noise = scratchNumbers(symbols.length);
-  link.random.complexNormals(Purpose.noise, link.position, symbols.length / 2, noise);
-  const sigma = Math.sqrt(noisePower / 2);
-  for (let i = 0; i < symbols.length; i++) out[i] = symbols[i]! + sigma * noise[i]!;
+  link.random.addComplexNormals(symbols, out, Purpose.noise, link.position, Math.sqrt(noisePower / 2));
 }

@@ -1,4 +1,3 @@
-import { addNoise } from './awgn.js';
 import { Purpose } from './link-random.js';
 import { type ChannelEffect, type ChannelModel, type LinkState, noisePowerOf } from './model.js';
 
@@ -14,7 +13,7 @@ export class RayleighBlockChannel implements ChannelModel {
   readonly snrDb: number;
   readonly coherenceSymbols: number;
   readonly #noisePower: number;
-  readonly #draw = new Float64Array(2);
+  readonly #one = new Float32Array(2);
 
   /** `snrDb`: average Es/N0 in dB. `coherenceSymbols`: N, or 0 for one gain per frame. */
   constructor(snrDb: number, coherenceSymbols: number) {
@@ -25,45 +24,46 @@ export class RayleighBlockChannel implements ChannelModel {
 
   apply(symbols: Float32Array, link: LinkState, out: Float32Array): ChannelEffect {
     const k = symbols.length / 2;
-    const { gains, blockSymbols } = this.#gains(link, k);
-    for (let i = 0; i < k; i++) {
-      const block = Math.floor(i / blockSymbols);
-      const re = gains[2 * block]!;
-      const im = gains[2 * block + 1]!;
-      const sRe = symbols[2 * i]!;
-      const sIm = symbols[2 * i + 1]!;
-      out[2 * i] = re * sRe - im * sIm;
-      out[2 * i + 1] = re * sIm + im * sRe;
-    }
-    addNoise(out, link, this.#noisePower, out);
-    return { gains, blockSymbols, noisePower: this.#noisePower };
-  }
-
-  #gains(link: LinkState, k: number): { gains: number[]; blockSymbols: number } {
+    const { position } = link;
     const n = this.coherenceSymbols;
-    if (n === 0) return { gains: this.#gain(link, link.position), blockSymbols: k };
-    const offset = link.position % n;
-    if (offset + k <= n) return { gains: this.#gain(link, Math.floor(link.position / n)), blockSymbols: k };
-    // The frame crosses a border of blocks. Gains are listed at a step that fits both the border and the block; only the
-    // first block can be cut at the front, and no step that fits is longer.
-    const blockSymbols = greatestCommonDivisor(n, offset);
-    const gains: number[] = [];
-    let block = -1;
-    let gain: number[] = [];
-    for (let i = 0; i < k; i += blockSymbols) {
-      const here = Math.floor((link.position + i) / n);
-      if (here !== block) gain = this.#gain(link, here);
-      block = here;
-      gains.push(gain[0]!, gain[1]!);
-    }
-    return { gains, blockSymbols };
+    const offset = n === 0 ? 0 : position % n;
+    const first = n === 0 ? k : Math.min(k, n - offset);
+    const later = n === 0 ? 0 : Math.ceil((k - first) / n);
+    const gains = this.#draw(link, n === 0 ? position : Math.floor(position / n), 1 + later);
+    const blocks = { gains, first, block: n === 0 ? k : n };
+    link.random.fadeBlocks(symbols, out, blocks, Purpose.noise, position, Math.sqrt(this.#noisePower / 2));
+    return effectOf(gains, k, first, n, this.#noisePower);
   }
 
-  /** h number `index` of the link. Rounded to binary32 before it is used, so that the receiver knows exactly this h. */
-  #gain(link: LinkState, index: number): number[] {
-    link.random.complexNormals(Purpose.blockFading, index, 1, this.#draw);
-    return [Math.fround(this.#draw[0]! * Math.SQRT1_2), Math.fround(this.#draw[1]! * Math.SQRT1_2)];
+  /** h number `index` and those after it. Rounded to binary32 before use, so that the receiver knows exactly these. */
+  #draw(link: LinkState, index: number, count: number): number[] {
+    if (count === 1) {
+      const one = this.#one;
+      link.random.complexNormals(Purpose.blockFading, index, 1, one);
+      return [Math.fround(one[0]! * Math.SQRT1_2), Math.fround(one[1]! * Math.SQRT1_2)];
+    }
+    const draws = new Float32Array(2 * count);
+    link.random.complexNormals(Purpose.blockFading, index, count, draws);
+    const gains: number[] = [];
+    for (let i = 0; i < 2 * count; i++) gains.push(Math.fround(draws[i]! * Math.SQRT1_2));
+    return gains;
   }
+}
+
+/**
+ * Gains as `ChannelEffect` lists them. Where the first block is cut at the front and others follow, they are listed at
+ * the longest step that fits its border and the block.
+ */
+function effectOf(gains: number[], k: number, first: number, n: number, noisePower: number): ChannelEffect {
+  if (gains.length === 2) return { gains, blockSymbols: k, noisePower };
+  if (first === n) return { gains, blockSymbols: n, noisePower };
+  const step = greatestCommonDivisor(n, first);
+  const all: number[] = [];
+  for (let i = 0; i < k; i += step) {
+    const block = i < first ? 0 : 1 + Math.floor((i - first) / n);
+    all.push(gains[2 * block]!, gains[2 * block + 1]!);
+  }
+  return { gains: all, blockSymbols: step, noisePower };
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

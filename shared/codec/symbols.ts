@@ -19,6 +19,7 @@ const bytesPerSymbol: Partial<Record<SymbolFormat, number>> = {
 };
 
 const sc16Max = 32_767;
+const leastInteger = -32_768;
 /** Least normal binary32: a smaller scale would lose its own digits. */
 const leastScale = 2 ** -126;
 const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
@@ -54,7 +55,10 @@ export function symbolBytes(format: SymbolFormat): number {
 /** The SC16 scale at which the largest component of the symbols just fits: max|component| / 32767, as binary32. */
 export function sc16Scale(symbols: Float32Array): number {
   let peak = 0;
-  for (let i = 0; i < symbols.length; i++) peak = Math.max(peak, Math.abs(symbols[i]!));
+  for (let i = 0; i < symbols.length; i++) {
+    const size = Math.abs(symbols[i]!);
+    if (size > peak) peak = size;
+  }
   return peak === 0 ? 1 : Math.max(leastScale, Math.fround(peak / sc16Max));
 }
 
@@ -62,30 +66,44 @@ export function sc16Scale(symbols: Float32Array): number {
  * Symbols to bytes.
  * @param symbols 2k finite numbers re, im, ...
  * @param scale SC16 only; default: fitted to these symbols
+ * @param into takes the bytes when it has their length; default: a new array
  * @throws SemlinkError INVALID_ARGUMENT naming the first symbol that is not finite, or the format
  */
-export function encodeSymbols(format: SymbolFormat, symbols: Float32Array, scale?: number): EncodedSymbols {
-  symbolBytes(format);
+export function encodeSymbols(
+  format: SymbolFormat,
+  symbols: Float32Array,
+  scale?: number,
+  into?: Uint8Array,
+): EncodedSymbols {
+  const length = (symbols.length / 2) * symbolBytes(format);
   checkFinite(symbols);
-  if (format === SymbolFormat.FC32) return { iq: floatsToBytes(symbols), scale: 0 };
+  const iq = into?.length === length ? into : new Uint8Array(length);
+  if (format === SymbolFormat.FC32) {
+    iq.set(new Uint8Array(symbols.buffer, symbols.byteOffset, symbols.byteLength));
+    if (!isLittleEndian) swapBytes(iq, 4);
+    return { iq, scale: 0 };
+  }
   const step = scale ?? sc16Scale(symbols);
   checkScale(step);
-  const integers = new Int16Array(symbols.length);
-  for (let i = 0; i < symbols.length; i++) {
+  const count = symbols.length;
+  for (let i = 0; i < count; i++) {
     const exact = symbols[i]! / step;
-    const rounded = exact < 0 ? -Math.floor(0.5 - exact) : Math.floor(exact + 0.5);
-    integers[i] = Math.min(sc16Max, Math.max(-sc16Max - 1, rounded));
+    // Halves away from zero: what is cut off by | 0 is the rest towards zero.
+    const integer = (exact < 0 ? Math.max(exact - 0.5, leastInteger) : Math.min(exact + 0.5, sc16Max)) | 0;
+    iq[2 * i] = integer;
+    iq[2 * i + 1] = integer >> 8;
   }
-  return { iq: littleEndian(integers, 2), scale: step };
+  return { iq, scale: step };
 }
 
 /**
  * Bytes to symbols.
+ * @param into takes the symbols when it has room for just these; default: a new array
  * @returns 2k finite numbers re, im, ...
  * @throws SemlinkError INVALID_ARGUMENT when the length does not fit k, the scale is no positive number, or a symbol is
  * NaN or infinite
  */
-export function decodeSymbols(payload: SymbolPayload): Float32Array {
+export function decodeSymbols(payload: SymbolPayload, into?: Float32Array): Float32Array {
   const { format, channelUses, iq } = payload;
   const bytes = symbolBytes(format);
   if (!(channelUses >= 1 && channelUses <= maxChannelUses)) {
@@ -95,20 +113,17 @@ export function decodeSymbols(payload: SymbolPayload): Float32Array {
     const todo = `${channelUses} ${SymbolFormat[format]} symbols take ${channelUses * bytes}`;
     throw invalidArgument('length of iq', `${iq.length} bytes`, todo);
   }
+  const symbols = into?.length === 2 * channelUses ? into : new Float32Array(2 * channelUses);
   if (format === SymbolFormat.FC32) {
-    const symbols = new Float32Array(2 * channelUses);
-    new Uint8Array(symbols.buffer).set(iq);
-    if (!isLittleEndian) swapBytes(symbols, 4);
-    checkFinite(symbols);
-    return symbols;
+    const view = new Uint8Array(symbols.buffer, symbols.byteOffset, symbols.byteLength);
+    view.set(iq);
+    if (!isLittleEndian) swapBytes(view, 4);
+  } else {
+    const scale = payload.sc16Scale;
+    checkScale(scale);
+    for (let i = 0; i < symbols.length; i++) symbols[i] = (((iq[2 * i]! | (iq[2 * i + 1]! << 8)) << 16) >> 16) * scale;
   }
-  checkScale(payload.sc16Scale);
-  const integers = new Int16Array(2 * channelUses);
-  new Uint8Array(integers.buffer).set(iq);
-  if (!isLittleEndian) swapBytes(integers, 2);
-  const symbols = new Float32Array(2 * channelUses);
-  for (let i = 0; i < symbols.length; i++) symbols[i] = integers[i]! * payload.sc16Scale;
-  // A scale near the largest binary32 can push a symbol beyond it.
+  // A scale near the largest binary32 can push a symbol of SC16 beyond it, too.
   checkFinite(symbols);
   return symbols;
 }
@@ -120,26 +135,15 @@ function checkScale(scale: number): void {
 }
 
 function checkFinite(symbols: Float32Array): void {
-  for (let i = 0; i < symbols.length; i++) {
-    // x - x is 0 for every finite x and NaN for NaN and the infinities.
-    if (symbols[i]! - symbols[i]! !== 0) {
-      const part = i % 2 === 0 ? 'I' : 'Q';
-      throw invalidArgument(`${part} of symbol ${i >> 1}`, symbols[i], 'every component must be a finite number');
-    }
-  }
+  // x - x is 0 for every finite x and NaN for NaN and the infinities.
+  let sum = 0;
+  for (let i = 0; i < symbols.length; i++) sum += symbols[i]! - symbols[i]!;
+  if (sum === 0) return;
+  const i = symbols.findIndex((x) => !Number.isFinite(x));
+  const part = i % 2 === 0 ? 'I' : 'Q';
+  throw invalidArgument(`${part} of symbol ${i >> 1}`, symbols[i], 'every component must be a finite number');
 }
 
-function floatsToBytes(symbols: Float32Array): Uint8Array {
-  return littleEndian(symbols.slice(), 4);
-}
-
-/** The bytes of an array in little-endian order; takes the array over. */
-function littleEndian(array: Int16Array | Float32Array, size: number): Uint8Array {
-  if (!isLittleEndian) swapBytes(array, size);
-  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-}
-
-function swapBytes(array: Int16Array | Float32Array, size: number): void {
-  const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+function swapBytes(bytes: Uint8Array, size: number): void {
   for (let start = 0; start < bytes.length; start += size) bytes.subarray(start, start + size).reverse();
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { philox4x32 } from '../channel/philox.js';
+import { philox4x32 } from '../random/philox.js';
 
 /** Pixels an image is shifted by at most, up, down, left and right. */
 export const MAX_SHIFT = 4;

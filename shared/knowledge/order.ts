@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { philox4x32 } from '../channel/philox.js';
+import { philox4x32 } from '../random/philox.js';
 import type { KnowledgeSet } from './knowledge-set.js';
 
 /** Which records, in which order. */

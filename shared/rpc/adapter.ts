@@ -7,10 +7,8 @@ import {
   type DescMessage,
   type DescMethod,
   type DescService,
-  fromBinary,
   type MessageInitShape,
   type MessageShape,
-  toBinary,
 } from '@bufbuild/protobuf';
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2';
 import type {
@@ -25,6 +23,7 @@ import type {
   ServiceDefinition,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import { codecOf } from './codec/compile.js';
 import { Code, type SemlinkError, toGrpcStatus, toSemlinkError } from './errors.js';
 
 type MethodKind = DescMethod['methodKind'];
@@ -70,18 +69,6 @@ export interface ServiceImplementation {
   bind(observer: CallObserver): UntypedServiceImplementation;
 }
 
-function serializer<Desc extends DescMessage>(schema: Desc): (message: MessageShape<Desc>) => Buffer {
-  return (message) => {
-    const bytes = toBinary(schema, message);
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  };
-}
-
-function deserializer<Desc extends DescMessage>(schema: Desc): (bytes: Buffer) => MessageShape<Desc> {
-  // A plain Uint8Array, so that `bytes` fields are plain views and not Buffers with their own idea of slice().
-  return (bytes) => fromBinary(schema, new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-}
-
 /** grpc-js's description of one method: path, which sides stream, and how messages become bytes. */
 export function methodDefinition(
   method: DescMethod,
@@ -90,10 +77,10 @@ export function methodDefinition(
     path: `/${method.parent.typeName}/${method.name}`,
     requestStream: method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming',
     responseStream: method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming',
-    requestSerialize: serializer(method.input),
-    requestDeserialize: deserializer(method.input),
-    responseSerialize: serializer(method.output),
-    responseDeserialize: deserializer(method.output),
+    requestSerialize: (message) => codecOf(method.input).encode(message),
+    requestDeserialize: (bytes) => codecOf(method.input).decode(bytes),
+    responseSerialize: (message) => codecOf(method.output).encode(message),
+    responseDeserialize: (bytes) => codecOf(method.output).decode(bytes),
     originalName: method.localName,
   };
 }

@@ -16,12 +16,20 @@ export class PendingFrame<T> {
   }
 }
 
+/** A sequence as the key of a map: a number where it is exact, for maps are several times slower with bigints. */
+type Key = number | bigint;
+
+function keyOf(sequence: bigint): Key {
+  const number = Number(sequence);
+  return number <= Number.MAX_SAFE_INTEGER ? number : sequence;
+}
+
 /**
  * The frames in flight, found by key and listed from the oldest to the newest. Adding, taking and looking at the oldest
  * take constant time, and nothing stays behind of a frame that was taken.
  */
 export class PendingFrames<T> {
-  readonly #links = new Map<string, Map<bigint, PendingFrame<T>>>();
+  readonly #links = new Map<string, Map<Key, PendingFrame<T>>>();
   #oldest: PendingFrame<T> | undefined;
   #newest: PendingFrame<T> | undefined;
   #size = 0;
@@ -41,19 +49,20 @@ export class PendingFrames<T> {
   }
 
   has(linkId: string, sequence: bigint): boolean {
-    return this.#links.get(linkId)?.has(sequence) ?? false;
+    return this.#links.get(linkId)?.has(keyOf(sequence)) ?? false;
   }
 
   /** False when a frame with this key is in flight already. */
   add(frame: PendingFrame<T>): boolean {
     let link = this.#links.get(frame.linkId);
+    const key = keyOf(frame.sequence);
     if (!link) {
       link = new Map();
       this.#links.set(frame.linkId, link);
-    } else if (link.has(frame.sequence)) {
+    } else if (link.has(key)) {
       return false;
     }
-    link.set(frame.sequence, frame);
+    link.set(key, frame);
     frame.previous = this.#newest;
     if (this.#newest) this.#newest.next = frame;
     else this.#oldest = frame;
@@ -64,15 +73,16 @@ export class PendingFrames<T> {
   }
 
   get(linkId: string, sequence: bigint): PendingFrame<T> | undefined {
-    return this.#links.get(linkId)?.get(sequence);
+    return this.#links.get(linkId)?.get(keyOf(sequence));
   }
 
   /** Takes a frame out; undefined when it is not (or no longer) in flight. */
   take(linkId: string, sequence: bigint): PendingFrame<T> | undefined {
     const link = this.#links.get(linkId);
-    const frame = link?.get(sequence);
+    const key = keyOf(sequence);
+    const frame = link?.get(key);
     if (!link || !frame) return undefined;
-    link.delete(sequence);
+    link.delete(key);
     if (link.size === 0) this.#links.delete(linkId);
     if (frame.previous) frame.previous.next = frame.next;
     else this.#oldest = frame.next;

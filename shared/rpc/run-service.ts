@@ -8,6 +8,8 @@ import type { RunningService } from './running-service.js';
 export interface ServingMessage {
   /** `host:port` of gRPC. */
   address: string;
+  /** `host:port` of gRPC for control, when it has one of its own. */
+  adminAddress: string | undefined;
   /** `host:port` of /metrics; undefined when off. */
   metricsAddress: string | undefined;
 }
@@ -34,6 +36,6 @@ export async function runService<F extends z.ZodRawShape>(
   for (const warning of warnings) logger.warn(warning);
   process.off('disconnect', abandoned);
   runUntilSignal({ drain: () => service.drain(), say: (sentence) => logger.info(sentence) });
-  const { address, metricsAddress } = service;
-  process.send?.({ address, metricsAddress } satisfies ServingMessage);
+  const { address, adminAddress, metricsAddress } = service;
+  process.send?.({ address, adminAddress, metricsAddress } satisfies ServingMessage);
 }

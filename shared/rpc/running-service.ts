@@ -8,6 +8,7 @@ import {
 } from '../telemetry/index.js';
 import type { ServiceImplementation } from './adapter.js';
 import { DrainList } from './drain-list.js';
+import type { SemlinkError } from './errors.js';
 import { type ServerHandle, startServer } from './server.js';
 import { type ServerConfig, serverOptions } from './server-config.js';
 
@@ -16,6 +17,8 @@ export interface RunningService<Role extends InstrumentedService = ServiceName> 
   readonly role: Role;
   /** `host:port` of gRPC. */
   readonly address: string;
+  /** `host:port` of gRPC for control, when it has one of its own. */
+  readonly adminAddress: string | undefined;
   /** `host:port` of /metrics, /healthz and /readyz; undefined when off. */
   readonly metricsAddress: string | undefined;
   readonly telemetry: Telemetry;
@@ -26,6 +29,8 @@ export interface RunningService<Role extends InstrumentedService = ServiceName> 
 /** What a service brings along besides its configuration. */
 export interface ServiceParts {
   services: ServiceImplementation[];
+  /** Services on an address of their own, which lives as long as the first. */
+  admin?: { listen: string; services: ServiceImplementation[] };
   /** Why the service cannot take frames at the moment; undefined: it can. */
   notReady?: () => string | undefined;
   /** Lets go of what was opened; after the last stream has ended. */
@@ -53,21 +58,26 @@ export async function startService<Role extends InstrumentedService>(options: {
   });
   const drains = new DrainList();
   let parts: ServiceParts | undefined;
-  let server: ServerHandle;
+  const servers: ServerHandle[] = [];
   try {
     parts = await options.parts({ telemetry, drains });
-    server = await startServer({
+    const common = {
       role,
       ...serverOptions(config),
-      services: parts.services,
       drains,
-      onInternalError: (method, error) => telemetry.logger.error({ error: error.cause ?? error }, `${method} failed`),
-    });
+      onInternalError: (method: string, error: SemlinkError) =>
+        telemetry.logger.error({ error: error.cause ?? error }, `${method} failed`),
+    };
+    servers.push(await startServer({ ...common, services: parts.services }));
+    if (parts.admin) servers.push(await startServer({ ...common, ...parts.admin }));
   } catch (error) {
+    for (const server of servers) await server.drain();
     await parts?.stop?.();
     await telemetry.stop(0);
     throw error;
   }
+  const [server, admin] = servers as [ServerHandle, ServerHandle?];
+  const adminAddress = admin?.address;
   const metricsAddress = telemetry.server && formatHostPort(telemetry.server);
   let draining = false;
   const { notReady } = parts;
@@ -75,15 +85,19 @@ export async function startService<Role extends InstrumentedService>(options: {
     const reason = draining ? 'draining' : notReady?.();
     return reason === undefined ? { ready: true } : { ready: false, reason };
   });
-  telemetry.logger.info({ address: server.address, metrics: metricsAddress }, `${role} is serving`);
+  telemetry.logger.info(
+    { address: server.address, admin: adminAddress, metrics: metricsAddress },
+    `${role} is serving`,
+  );
   return {
     role,
     address: server.address,
+    adminAddress,
     metricsAddress,
     telemetry,
     async drain() {
       draining = true;
-      const clean = await server.drain();
+      const clean = (await Promise.all(servers.map((one) => one.drain()))).every((one) => one);
       await parts.stop?.();
       await telemetry.stop(TELEMETRY_LIMIT_MS);
       return clean;

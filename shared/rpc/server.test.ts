@@ -20,7 +20,17 @@ afterEach(async () => {
 });
 
 const internal: string[] = [];
+const unused = (): never => {
+  throw new Error('not called here');
+};
 const emulator = implementService(ChannelEmulatorService, {
+  resetChannel: unused,
+  watchChannel: unused,
+  snapshotChannels: unused,
+  restoreChannels: unused,
+  runScenario: unused,
+  controlScenario: unused,
+  listScenarios: unused,
   propagate: (call) => {
     call.on('data', () => {});
     call.on('end', () => call.end());
@@ -196,6 +206,10 @@ describe('fileDescriptors', () => {
   it('gives each file once, with all that it imports', () => {
     const service = ChannelEmulatorService as unknown as Parameters<typeof fileDescriptors>[0][number];
     const names = fileDescriptors([service, service]).map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes).name);
-    expect(names.sort()).toEqual(['semlink/v1/channel_emulator.proto', 'semlink/v1/frame.proto']);
+    expect(names.sort()).toEqual([
+      'semlink/v1/channel_emulator.proto',
+      'semlink/v1/channel_link.proto',
+      'semlink/v1/frame.proto',
+    ]);
   });
 });

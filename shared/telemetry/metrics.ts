@@ -2,6 +2,7 @@ import { type Counter, collectDefaultMetrics, type Gauge, type Histogram, Regist
 import { semlinkVersion } from '../config/version.js';
 import { AnswerMetrics, type MeasuredAnswer } from './answer-metrics.js';
 import { BoundedLabels, LinkLabels } from './bounded-labels.js';
+import { ChannelMetrics } from './channel-metrics.js';
 import { makeCounter, makeGauge, makeHistogram } from './instruments.js';
 import { KnowledgeMetrics } from './knowledge-metrics.js';
 import { type InstrumentedService, METRICS } from './names.js';
@@ -35,6 +36,7 @@ export class ServiceMetrics {
   readonly #queues = new Map<string, () => number>();
   readonly #rate: RateMetrics | undefined;
   readonly #batches: BatchMetrics | undefined;
+  readonly #channel: ChannelMetrics | undefined;
   #ready: () => boolean = () => false;
 
   constructor(service: InstrumentedService, { linkLimit, processMetrics = true }: ServiceMetricsOptions = {}) {
@@ -55,6 +57,7 @@ export class ServiceMetrics {
     makeGauge<'buildInfo'>(registry, METRICS.buildInfo).set({ service, version: semlinkVersion() }, 1);
     if (isServedBy(service, METRICS.rateDecisions.services)) this.#rate = makeRateMetrics(registry);
     if (isServedBy(service, METRICS.batches.services)) this.#batches = makeBatchMetrics(registry);
+    if (isServedBy(service, METRICS.airTime.services)) this.#channel = new ChannelMetrics(registry, this.links);
     if (processMetrics) collectDefaultMetrics({ register: registry });
   }
 
@@ -99,6 +102,11 @@ export class ServiceMetrics {
     const batches = this.#batches ?? this.#refuse(METRICS.batches.name);
     batches.size.observe(frames);
     batches.total.inc({ closed_by: closedBy });
+  }
+
+  /** What a channel-emulator measures of its links. */
+  get channel(): ChannelMetrics {
+    return this.#channel ?? this.#refuse(METRICS.airTime.name);
   }
 
   /** Measures a queue at every scrape from now on. Replaces an earlier queue of this name. */

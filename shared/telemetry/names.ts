@@ -22,6 +22,7 @@ const LATENCY_BUCKETS = [
 ];
 const STAGE_BUCKETS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30];
 const AGE_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+const AIR_BUCKETS = [0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
 const POWERS_OF_TWO = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 export interface MetricDefinition {
@@ -137,6 +138,80 @@ export const METRICS = {
     help: 'Frames by link, by the number of channel uses chosen and by why.',
     labels: ['link', 'k', 'reason'],
     services: ['transmitter-encoder'],
+  },
+  airTime: {
+    name: 'semlink_air_time_seconds',
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'Time of one frame on the air, k over the symbol rate of its link; of links in real time.',
+    labels: [],
+    buckets: AIR_BUCKETS,
+    services: ['channel-emulator'],
+  },
+  airWait: {
+    name: 'semlink_air_wait_seconds',
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'How long a frame waited until earlier ones of its link had left the air; only frames that did, in real time.',
+    labels: [],
+    buckets: AIR_BUCKETS,
+    services: ['channel-emulator'],
+  },
+  airLost: {
+    name: 'semlink_air_lost_total',
+    type: 'counter',
+    unit: 'frames',
+    help: 'Frames the air did not carry: erased by the channel, or refused because the air of the link was taken (queue_full).',
+    labels: ['link', 'reason'],
+    services: ['channel-emulator'],
+  },
+  feedback: {
+    name: 'semlink_feedback_total',
+    type: 'counter',
+    unit: 'reports',
+    help: 'Reports of channel state on their way back, by what became of them: delivered, lost, or overflow.',
+    labels: ['fate'],
+    services: ['channel-emulator'],
+  },
+  channelChanges: {
+    name: 'semlink_channel_changes_total',
+    type: 'counter',
+    unit: 'changes',
+    help: 'Changes of what is set for links, by what made them: set, reset, scenario or restore.',
+    labels: ['by'],
+    services: ['channel-emulator'],
+  },
+  channelWatchers: {
+    name: 'semlink_channel_watchers',
+    type: 'gauge',
+    unit: 'streams',
+    help: 'Open WatchChannel streams.',
+    labels: [],
+    services: ['channel-emulator'],
+  },
+  linksKnown: {
+    name: 'semlink_links_known',
+    type: 'gauge',
+    unit: 'links',
+    help: 'Links whose position is remembered.',
+    labels: [],
+    services: ['channel-emulator'],
+  },
+  scenariosRunning: {
+    name: 'semlink_scenarios_running',
+    type: 'gauge',
+    unit: 'scenarios',
+    help: 'Scenarios running or paused.',
+    labels: [],
+    services: ['channel-emulator'],
+  },
+  framesHeld: {
+    name: 'semlink_air_held',
+    type: 'gauge',
+    unit: 'items',
+    help: 'Frames on the air and reports on their way back, measured at the scrape.',
+    labels: [],
+    services: ['channel-emulator'],
   },
   queueBytes: {
     name: 'semlink_queue_bytes',

@@ -263,7 +263,7 @@ describe('the channel-emulator with a receiver', () => {
       'snr_db is NaN; use an average Es/N0 of -40 to 60 dB',
     );
     await refused({ channel: { snrDb: 1e9, model: awgn } }, 'snr_db is 1000000000; use');
-    await refused({ channel: { snrDb: 3 } }, 'channel.model is undefined; choose awgn or rayleigh_block');
+    await refused({ channel: { snrDb: 3 } }, 'channel.model is undefined; choose one of awgn, rayleigh_block');
     await refused({}, 'channel is undefined; set the channel');
     await refused({ linkId: 'no spaces', channel: { snrDb: 3, model: awgn } }, 'link_id is "no spaces"; use 1 to 64');
     await expect(client.getChannel({})).resolves.toMatchObject({ channel: { snrDb: 7, model: { case: 'awgn' } } });

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { philox4x32 } from '../../../shared/channel/philox.js';
 import { KnowledgeClient } from '../../../shared/client/knowledge.js';
 import { augmentation, SeededViews } from '../../../shared/data/augment.js';
 import type { ShardEntry } from '../../../shared/gen/semlink/v1/knowledge_pb.js';
@@ -14,6 +13,7 @@ import { publishManifest } from '../../../shared/knowledge/publish.js';
 import { RecordCodec } from '../../../shared/knowledge/record.js';
 import { type RecordBatch, streamRecords } from '../../../shared/knowledge/record-stream.js';
 import { newShard, shardEntry, shardFile, shardRanges } from '../../../shared/knowledge/shard.js';
+import { philox4x32 } from '../../../shared/random/philox.js';
 import { startServiceProcess } from '../../local/processes.js';
 
 export interface KnowledgeBench {

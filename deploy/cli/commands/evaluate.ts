@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { channelModelNames } from '../../../shared/channel/channel-config.js';
+import { simulatedModelNames, typicalSettings } from '../../../shared/channel/channel-config.js';
 import { evaluateLink } from '../../../shared/codec/link-evaluation.js';
 import { graphFolder, graphPorts, openModels, SHIPPED_MODELS } from '../../../shared/codec/model-folder.js';
 import { defineConfig, loadConfigOrExit, option } from '../../../shared/config/index.js';
@@ -22,15 +22,9 @@ const definition = defineConfig({
       placeholder: 'FOLDER',
     }),
     model: option(z.string().default(''), { description: 'Version to evaluate; empty: the last by name.' }),
-    channel: option(
-      z
-        .array(z.enum(channelModelNames))
-        .min(1)
-        .default([...channelModelNames]),
-      {
-        description: 'Channel models; block Rayleigh has one gain a frame.',
-      },
-    ),
+    channel: option(z.array(z.enum(simulatedModelNames)).min(1).default(['awgn', 'rayleigh-block']), {
+      description: 'Channel models, with typical parameters; block Rayleigh has one gain a frame.',
+    }),
     snrDb: option(z.array(z.number().min(-40).max(60)).min(1).default([-6, 0, 10, 20]), {
       description: 'Average Es/N0.',
       unit: 'dB',
@@ -67,7 +61,7 @@ export const evaluate: Command = {
       config.snrDb.flatMap((snrDb) =>
         (config.k.length > 0 ? config.k : channelUses).map((k) => ({
           channelUses: k,
-          channel: name === 'awgn' ? { model: name, snrDb } : { model: name, snrDb, coherenceSymbols: 0 },
+          channel: typicalSettings(name, snrDb),
         })),
       ),
     );
