@@ -46,8 +46,8 @@ afterAll(async () => {
   await receiver?.drain();
 });
 
-function sender(address = emulator.address) {
-  const one = startSender(address);
+function sender(address = emulator.address, options: Parameters<typeof startSender>[1] = {}) {
+  const one = startSender(address, options);
   cleanups.push(one.close);
   return one;
 }
@@ -258,7 +258,7 @@ describe('admin-listen', () => {
     cleanups.push(() => other.stop());
     expect(other.adminAddress).toMatch(/^127\.0\.0\.1:\d+$/);
     const data = sender(other.address);
-    const admin = sender(other.adminAddress);
+    const admin = sender(other.adminAddress, { reconnectWaitMs: 200 });
     await admin.client.setChannel({ linkId: 'a', patch: patchOf({ channel: { snrDb: 13 } }) });
     arrived.length = 0;
     expect((await data.ask(frameOf('a', 0))).outcome.case).toBe('classification');

@@ -92,7 +92,7 @@ export function frameOf(linkId: string, sequence: number, k = 8): SymbolFrame {
 }
 
 /** Sends frames over one stream and keeps what comes back. */
-export function startSender(address: string, options: { windowBytes?: number; frameTimeoutMs?: number } = {}) {
+export function startSender(address: string, options: { windowBytes?: number; reconnectWaitMs?: number } = {}) {
   const client = createRpcClient(ChannelEmulatorService, { address });
   const results = new Map<string, FrameResult>();
   const feedback: ChannelStateFeedback[] = [];
@@ -109,7 +109,7 @@ export function startSender(address: string, options: { windowBytes?: number; fr
       arrivals.set(key, performance.now());
     },
     onFeedback: (all) => feedback.push(...all),
-    reconnectWaitMs: 500,
+    reconnectWaitMs: 10_000,
     ...options,
   });
   const keyOfFrame = ({ header }: SymbolFrame) => keyOf(header!.linkId, header!.sequence);

@@ -45,7 +45,7 @@ export async function freeExternal(
     form,
     send: `tcp://127.0.0.1:${send}`,
     receive: `tcp://127.0.0.1:${receive}`,
-    timeoutMs: 300,
+    timeoutMs: 600,
     multipleSymbols: 1,
     ...change,
   };

@@ -65,7 +65,7 @@ async function restart(peer: Peer, settings: ExternalSettings): Promise<Peer> {
 
 describe.each(externalForms)('an external process, %s', (form) => {
   it('gets every symbol in order and what it gives back belongs to the right frame', async () => {
-    const { ask } = await withPeer(await freeExternal(form));
+    const { ask } = await withPeer(await freeExternal(form, { timeoutMs: 5_000 }));
     // Many at once, of all sizes: they travel in bursts.
     const sizes = Array.from({ length: 500 }, (_, i) => 1 + ((i * 37) % 128));
     const answers = await Promise.all(sizes.map((k) => ask(k)));
@@ -107,7 +107,7 @@ describe.each(externalForms)('an external process, %s', (form) => {
     expect(await ask()).toBe('good');
     await peer.tell('lose 4');
     expect(await ask()).toMatch(
-      /answered short: it gave back 12 of the 16 symbols of the burst and nothing more for 300 ms; it must give back/,
+      /answered short: it gave back 12 of the 16 symbols of the burst and nothing more for 600 ms; it must give back/,
     );
     expect(await ask()).toBe('good');
     expect(states.at(-1)).toMatch(/is in step and lags by 0 symbols/);
@@ -117,8 +117,8 @@ describe.each(externalForms)('an external process, %s', (form) => {
   it('that is late loses the frames it was late for, and nothing is taken for another frame', async () => {
     const { peer, ask } = await withPeer(await freeExternal(form));
     expect(await ask()).toBe('good');
-    await peer.tell('wait 450');
-    expect(await ask()).toMatch(/gave nothing back within 300 ms/);
+    await peer.tell('wait 900');
+    expect(await ask()).toMatch(/gave nothing back within 600 ms/);
     await peer.tell('normal');
     expect(await ask()).toBe('good');
   });

@@ -151,5 +151,6 @@ describe('kernel.wasm', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
-  });
+    // The compiler is WebAssembly that starts cold: two seconds, and more on a busy machine.
+  }, 120_000);
 });
