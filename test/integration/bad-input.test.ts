@@ -302,7 +302,7 @@ describe('a bad channel', () => {
     await refused({ linkId: 'x' }, /^channel is undefined; set the channel/);
     await refused(
       { linkId: 'x', channel: { snrDb: 3 } },
-      /^channel\.model is undefined; choose one of awgn, rayleigh-block, /,
+      /^channel\.model is undefined; choose one of awgn, rayleigh_block, /,
     );
     await refused({ linkId: 'a/b', channel: { snrDb: 3, model: awgn } }, /^link_id is "a\/b"; use 1 to 64/);
   });
