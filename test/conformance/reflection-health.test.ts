@@ -17,7 +17,18 @@ const contract: Record<ServiceName, { service: string; methods: Record<string, D
   },
   'channel-emulator': {
     service: 'semlink.v1.ChannelEmulatorService',
-    methods: { Propagate: 'bidi_streaming', SetChannel: 'unary', GetChannel: 'unary' },
+    methods: {
+      Propagate: 'bidi_streaming',
+      SetChannel: 'unary',
+      GetChannel: 'unary',
+      ResetChannel: 'unary',
+      WatchChannel: 'server_streaming',
+      SnapshotChannels: 'server_streaming',
+      RestoreChannels: 'unary',
+      RunScenario: 'server_streaming',
+      ControlScenario: 'unary',
+      ListScenarios: 'unary',
+    },
   },
   'receiver-decoder': {
     service: 'semlink.v1.ReceiverDecoderService',
