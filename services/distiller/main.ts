@@ -16,6 +16,8 @@ try {
   process.exitCode = model ? 0 : 130;
 } catch (error) {
   reporter.say('');
-  process.stderr.write(`semlink train: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(
+    `semlink ${config.knowledge ? 'distill' : 'train'}: ${error instanceof Error ? error.message : String(error)}\n`,
+  );
   process.exitCode = 1;
 }
