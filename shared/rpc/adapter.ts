@@ -23,8 +23,8 @@ import type {
   ServiceDefinition,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { codecOf } from './codec/compile.js';
 import { Code, type SemlinkError, toGrpcStatus, toSemlinkError } from './errors.js';
+import { codecOf } from './wire/compile.js';
 
 type MethodKind = DescMethod['methodKind'];
 type Method = GenServiceMethods[string];
