@@ -5,6 +5,7 @@ import { compiledModule } from '../../shared/build/compiled.js';
 import type { ServingMessage } from '../../shared/rpc/run-service.js';
 import type { InstrumentedService, ServiceName } from '../../shared/telemetry/index.js';
 import type { LocalLink, LocalService, Overrides } from './local-link.js';
+import { nodeFlags } from './node-flags.js';
 
 /** A service in a process of its own. */
 export interface ServiceProcess<R extends InstrumentedService = ServiceName> extends LocalService<R> {
@@ -32,10 +33,11 @@ export async function startServiceProcess<R extends InstrumentedService>(
   const onLog = options.onLog ?? ((line: string) => process.stderr.write(`${line}\n`));
   const preload = compiledModule('shared/telemetry/preload.ts').href;
   const main = fileURLToPath(compiledModule(`services/${role}/main.ts`));
-  const child = spawn(process.execPath, ['--import', preload, main, ...flags], {
+  const env = { ...process.env, ...options.env };
+  const child = spawn(process.execPath, [...nodeFlags(env), '--import', preload, main, ...flags], {
     // The channel tells when it serves, whatever its log says, and tells it when this process has gone.
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-    env: { ...process.env, ...options.env },
+    env,
   });
   const ended = new Promise<number | string>((resolve) => {
     child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'));

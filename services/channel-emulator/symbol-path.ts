@@ -66,14 +66,17 @@ export class SymbolPath {
    * stops the reading of further ones, only when the way to the receiver is full.
    */
   propagate(frames: SymbolFrame[]): Promise<void> | undefined {
+    let bytes = 0;
+    for (const { iq } of frames) bytes += iq.length;
+    this.#parts.telemetry.metrics.addReceivedBytes(bytes);
+    return this.#propagateFrom(frames, 0);
+  }
+
+  #propagateFrom(frames: SymbolFrame[], start: number): Promise<void> | undefined {
     const takenUnixNano = nowUnixNano();
-    for (const [index, frame] of frames.entries()) {
-      this.#parts.telemetry.metrics.addReceivedBytes(frame.iq.length);
-      const full = this.#propagateOne(frame, takenUnixNano);
-      if (full) {
-        const rest = frames.slice(index + 1);
-        return full.then(() => this.propagate(rest));
-      }
+    for (let i = start; i < frames.length; i++) {
+      const full = this.#propagateOne(frames[i]!, takenUnixNano);
+      if (full) return full.then(() => this.#propagateFrom(frames, i + 1));
     }
     return undefined;
   }

@@ -9,14 +9,22 @@ import { PendingFrame, PendingFrames } from './pending-frames.js';
 import { StreamAttempt, type StreamEnd } from './stream-attempt.js';
 import { explainEnd } from './stream-failure.js';
 
-interface Sent<F, C> {
+class SentFrame<F extends FrameLike, C> extends PendingFrame {
   readonly frame: F;
   readonly context: C;
   /** `performance.now()` after which the frame is answered here. */
   readonly deadline: number;
   /** The stream it was written to; undefined while queued. */
   stream: object | undefined;
-  answered: boolean;
+  answered = false;
+
+  constructor(frame: F, context: C, bytes: number, deadline: number) {
+    super(frame.header?.linkId ?? '', frame.header?.sequence ?? 0n, bytes);
+    this.frame = frame;
+    this.context = context;
+    this.deadline = deadline;
+    this.stream = undefined;
+  }
 }
 
 export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameResponse, C = undefined> {
@@ -24,8 +32,8 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
   readonly #frameTimeoutMs: number;
   readonly #reconnectWaitMs: number;
   readonly #window: ByteWindow;
-  readonly #pending = new PendingFrames<Sent<F, C>>();
-  readonly #batch: FrameBatch<PendingFrame<Sent<F, C>>>;
+  readonly #pending = new PendingFrames<SentFrame<F, C>>();
+  readonly #batch: FrameBatch<SentFrame<F, C>>;
   readonly #backoff: Backoff;
   readonly #streams = new Set<StreamAttempt<Req, Res>>();
   #current: StreamAttempt<Req, Res> | undefined;
@@ -151,24 +159,22 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
   }
 
   #admit(frame: F, context: C, bytes: number): void {
-    const deadline = performance.now() + this.#frameTimeoutMs;
-    const sent: Sent<F, C> = { frame, context, deadline, stream: undefined, answered: false };
-    const pending = new PendingFrame(frame.header?.linkId ?? '', frame.header?.sequence ?? 0n, bytes, sent);
-    this.#pending.add(pending);
+    const sent = new SentFrame(frame, context, bytes, performance.now() + this.#frameTimeoutMs);
+    this.#pending.add(sent);
     this.#armSweep();
-    this.#batch.push(pending, bytes);
+    this.#batch.push(sent, bytes);
     if (!this.#current?.open) this.#ensureStream();
   }
 
   /** The batch's way out; false blocks it until the stream drains or opens. */
-  #write(frames: PendingFrame<Sent<F, C>>[]): boolean {
+  #write(frames: SentFrame<F, C>[]): boolean {
     const stream = this.#current;
     if (!stream?.open) return false;
     const live: F[] = [];
-    for (const { value } of frames) {
-      if (value.answered) continue;
-      value.stream = stream;
-      live.push(value.frame);
+    for (const sent of frames) {
+      if (sent.answered) continue;
+      sent.stream = stream;
+      live.push(sent.frame);
     }
     const writable = live.length === 0 || stream.write(this.#options.toRequest(live));
     if (this.#closing && this.#batch.length === 0) stream.halfClose();
@@ -215,7 +221,7 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
   #received(stream: StreamAttempt<Req, Res>, message: Res): void {
     for (const result of message.results) {
       const pending = this.#pending.get(result.linkId, result.sequence);
-      if (pending?.value.stream !== stream) {
+      if (pending?.stream !== stream) {
         this.#strayResults++;
         continue;
       }
@@ -271,21 +277,18 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
     return `${this.#options.peer.role} at ${this.#options.peer.address}`;
   }
 
-  #answer(pending: PendingFrame<Sent<F, C>>, result: FrameResult): void {
+  #answer(pending: SentFrame<F, C>, result: FrameResult): void {
     this.#pending.take(pending.linkId, pending.sequence);
-    pending.value.answered = true;
+    pending.answered = true;
     this.#window.release(pending.bytes);
-    this.#options.onResult(result, pending.value.context);
+    this.#options.onResult(result, pending.context);
   }
 
-  #fail(test: (sent: Sent<F, C>) => boolean, error: SemlinkError): void {
-    for (const pending of this.#pending.takeWhere(({ value }) => test(value))) {
-      pending.value.answered = true;
-      this.#window.release(pending.bytes);
-      this.#options.onResult(
-        errorResult(pending.value.frame.header, error, this.#options.origin),
-        pending.value.context,
-      );
+  #fail(test: (sent: SentFrame<F, C>) => boolean, error: SemlinkError): void {
+    for (const sent of this.#pending.takeWhere(test)) {
+      sent.answered = true;
+      this.#window.release(sent.bytes);
+      this.#options.onResult(errorResult(sent.frame.header, error, this.#options.origin), sent.context);
     }
   }
 
@@ -322,8 +325,8 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
   #sweepNow(): void {
     const now = performance.now();
     this.#current?.checkOpen(now, () => this.#options.isConnected?.() ?? false);
-    for (let frame = this.#pending.oldest; frame && frame.value.deadline <= now; frame = this.#pending.oldest) {
-      const { header } = frame.value.frame;
+    for (let frame = this.#pending.oldest; frame && frame.deadline <= now; frame = this.#pending.oldest) {
+      const { header } = frame.frame;
       const sentence = `no answer from ${this.#peerName()} within ${this.#frameTimeoutMs} ms; it is overloaded or stuck`;
       this.#answer(
         frame,
@@ -331,7 +334,7 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
       );
     }
     // Timed-out frames are the oldest, so those that were still queued stand at the front.
-    this.#batch.dropWhile(({ value }) => value.answered);
+    this.#batch.dropWhile(({ answered }) => answered);
     this.#checkQueued();
     this.#settle();
     if (this.#pending.size === 0 && (this.#current === undefined || this.#current.open)) {

@@ -81,13 +81,18 @@ export function serveFrameStream<F extends FrameLike, Req, Res>(
   return new ServedStream(call, options);
 }
 
+/** A frame that was taken and, from then on, its answer on the way into a message. */
+class TakenFrame extends PendingFrame {
+  result: FrameResult | undefined = undefined;
+}
+
 class ServedStream<F extends FrameLike, Req, Res> implements FrameStream {
   readonly #call: ServerDuplexStream<Req, Res>;
   readonly #options: FrameStreamServerOptions<F, Req, Res>;
   readonly #windowBytes: number;
   readonly #maxFrames: number;
-  readonly #pending = new PendingFrames<undefined>();
-  readonly #batch: FrameBatch<{ result: FrameResult; heldBytes: number }>;
+  readonly #pending = new PendingFrames<TakenFrame>();
+  readonly #batch: FrameBatch<TakenFrame>;
   readonly #feedback = new Map<string, ChannelStateFeedback>();
   readonly #abort = new AbortController();
   readonly #undrain: () => void;
@@ -140,7 +145,8 @@ class ServedStream<F extends FrameLike, Req, Res> implements FrameStream {
       this.#strayAnswers++;
       return false;
     }
-    this.#batch.push({ result, heldBytes: frame.bytes }, answerBytes(result));
+    frame.result = result;
+    this.#batch.push(frame, answerBytes(result));
     return true;
   }
 
@@ -193,7 +199,7 @@ class ServedStream<F extends FrameLike, Req, Res> implements FrameStream {
   #accept(frame: F): boolean {
     const { linkId, sequence } = frame.header!;
     const bytes = this.#options.bytesOf(frame) + frameOverheadBytes;
-    if (this.#pending.add(new PendingFrame(linkId, sequence, bytes, undefined))) {
+    if (this.#pending.add(new TakenFrame(linkId, sequence, bytes))) {
       this.#heldBytes += bytes;
       return true;
     }
@@ -206,7 +212,9 @@ class ServedStream<F extends FrameLike, Req, Res> implements FrameStream {
   #refuse(frame: F, problem: SemlinkError): void {
     this.#heldBytes += frameOverheadBytes;
     const result = errorResult(frame.header, problem, this.#options.origin);
-    this.#batch.push({ result, heldBytes: frameOverheadBytes }, answerBytes(result));
+    const refused = new TakenFrame(result.linkId, result.sequence, frameOverheadBytes);
+    refused.result = result;
+    this.#batch.push(refused, answerBytes(result));
   }
 
   #handle(frames: F[]): void {
@@ -236,13 +244,13 @@ class ServedStream<F extends FrameLike, Req, Res> implements FrameStream {
     else if (this.#call.isPaused()) this.#call.resume();
   }
 
-  #write(answers: { result: FrameResult; heldBytes: number }[]): boolean {
+  #write(answered: TakenFrame[]): boolean {
     if (this.#over) return false;
     const parts: ResponseParts = { results: [], feedback: [...this.#feedback.values()] };
     this.#feedback.clear();
-    for (const { result, heldBytes } of answers) {
-      parts.results.push(result);
-      this.#heldBytes -= heldBytes;
+    for (const { result, bytes } of answered) {
+      parts.results.push(result!);
+      this.#heldBytes -= bytes;
     }
     if (this.#draining && !this.#saidDraining) {
       this.#saidDraining = true;

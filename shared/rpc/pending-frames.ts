@@ -1,18 +1,21 @@
-/** A frame that waits for its answer. Its key is (link, sequence). */
-export class PendingFrame<T> {
+/**
+ * A frame that waits for its answer. Its key is (link, sequence). Each end of a hop extends it by what it needs to know of
+ * one: an object a frame, for what lives as long as a frame is on its way is what the garbage collector has to move.
+ */
+export class PendingFrame {
   /** Position in the list of pending frames; the list's own. */
-  previous: PendingFrame<T> | undefined;
-  next: PendingFrame<T> | undefined;
+  previous: this | undefined;
+  next: this | undefined;
   readonly linkId: string;
   readonly sequence: bigint;
   readonly bytes: number;
-  readonly value: T;
 
-  constructor(linkId: string, sequence: bigint, bytes: number, value: T) {
+  constructor(linkId: string, sequence: bigint, bytes: number) {
+    this.previous = undefined;
+    this.next = undefined;
     this.linkId = linkId;
     this.sequence = sequence;
     this.bytes = bytes;
-    this.value = value;
   }
 }
 
@@ -28,10 +31,10 @@ function keyOf(sequence: bigint): Key {
  * The frames in flight, found by key and listed from the oldest to the newest. Adding, taking and looking at the oldest
  * take constant time, and nothing stays behind of a frame that was taken.
  */
-export class PendingFrames<T> {
-  readonly #links = new Map<string, Map<Key, PendingFrame<T>>>();
-  #oldest: PendingFrame<T> | undefined;
-  #newest: PendingFrame<T> | undefined;
+export class PendingFrames<F extends PendingFrame> {
+  readonly #links = new Map<string, Map<Key, F>>();
+  #oldest: F | undefined;
+  #newest: F | undefined;
   #size = 0;
   #bytes = 0;
 
@@ -44,7 +47,7 @@ export class PendingFrames<T> {
   }
 
   /** The frame that has waited longest. */
-  get oldest(): PendingFrame<T> | undefined {
+  get oldest(): F | undefined {
     return this.#oldest;
   }
 
@@ -53,7 +56,7 @@ export class PendingFrames<T> {
   }
 
   /** False when a frame with this key is in flight already. */
-  add(frame: PendingFrame<T>): boolean {
+  add(frame: F): boolean {
     let link = this.#links.get(frame.linkId);
     const key = keyOf(frame.sequence);
     if (!link) {
@@ -72,12 +75,12 @@ export class PendingFrames<T> {
     return true;
   }
 
-  get(linkId: string, sequence: bigint): PendingFrame<T> | undefined {
+  get(linkId: string, sequence: bigint): F | undefined {
     return this.#links.get(linkId)?.get(keyOf(sequence));
   }
 
   /** Takes a frame out; undefined when it is not (or no longer) in flight. */
-  take(linkId: string, sequence: bigint): PendingFrame<T> | undefined {
+  take(linkId: string, sequence: bigint): F | undefined {
     const link = this.#links.get(linkId);
     const key = keyOf(sequence);
     const frame = link?.get(key);
@@ -96,8 +99,8 @@ export class PendingFrames<T> {
   }
 
   /** Takes out, oldest first, every frame for which `test` holds. */
-  takeWhere(test: (frame: PendingFrame<T>) => boolean): PendingFrame<T>[] {
-    const taken: PendingFrame<T>[] = [];
+  takeWhere(test: (frame: F) => boolean): F[] {
+    const taken: F[] = [];
     let frame = this.#oldest;
     while (frame) {
       const { next } = frame;

@@ -1,7 +1,8 @@
-import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Counter, Gauge, Registry } from 'prom-client';
 import type { FrameResult } from '../gen/semlink/v1/frame_pb.js';
 import type { LinkLabels } from './bounded-labels.js';
-import { makeCounter, makeGauge, makeHistogram } from './instruments.js';
+import { FrameHistogram, type HistogramSeries } from './frame-histogram.js';
+import { makeCounter, makeGauge } from './instruments.js';
 import { CODE_NAMES, type InstrumentedService, METRICS, OTHER, SERVICES, STAGES } from './names.js';
 
 /** The parts of a `FrameResult` that are measured. */
@@ -63,14 +64,14 @@ interface AnswerInstruments {
 
 /**
  * What the answers that pass a service say about its links. Answers come in batches; per answer this costs a map look-up
- * and a few histogram updates, the counters once per link and batch.
+ * and a few histogram updates (frame-histogram.ts), the counters once per link and batch.
  */
 export class AnswerMetrics {
   readonly #instruments: AnswerInstruments;
   readonly #errors: Counter<'code' | 'origin'>;
-  readonly #latency: Histogram.Internal<never>;
-  readonly #channelUses: Histogram.Internal<never>;
-  readonly #stages: { field: (typeof STAGES)[keyof typeof STAGES]['field']; observe: (seconds: number) => void }[];
+  readonly #latency: HistogramSeries;
+  readonly #channelUses: HistogramSeries;
+  readonly #stages: { field: (typeof STAGES)[keyof typeof STAGES]['field']; series: HistogramSeries }[];
   readonly #links: LinkLabels;
   readonly #tallies = new Map<string, LinkTally>();
 
@@ -84,15 +85,12 @@ export class AnswerMetrics {
       snr: makeGauge<'snr'>(registry, METRICS.snr),
     };
     this.#errors = makeCounter<'errors'>(registry, METRICS.errors);
-    this.#latency = makeHistogram<'endToEndLatency'>(registry, METRICS.endToEndLatency);
-    this.#channelUses = makeHistogram<'channelUses'>(registry, METRICS.channelUses);
-    const stages = makeHistogram<'stage'>(registry, METRICS.stage);
+    this.#latency = new FrameHistogram(registry, METRICS.endToEndLatency).labels({});
+    this.#channelUses = new FrameHistogram(registry, METRICS.channelUses).labels({});
+    const stages = new FrameHistogram(registry, METRICS.stage);
     this.#stages = Object.entries(STAGES)
       .filter(([, owner]) => owner.service === service)
-      .map(([stage, { field }]) => {
-        const child = stages.labels({ stage });
-        return { field, observe: (seconds) => child.observe(seconds) };
-      });
+      .map(([stage, { field }]) => ({ field, series: stages.labels({ stage }) }));
   }
 
   /**
@@ -118,7 +116,7 @@ export class AnswerMetrics {
       if (!answer.timings) continue;
       for (const stage of this.#stages) {
         const nanos = answer.timings[stage.field];
-        if (nanos > 0n) stage.observe(Number(nanos) / 1e9);
+        if (nanos > 0n) stage.series.observe(Number(nanos) / 1e9);
       }
     }
     for (const tally of touched) tally.flush();

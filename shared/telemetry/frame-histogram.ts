@@ -1,0 +1,100 @@
+import type { Metric, MetricObjectWithValues, MetricValueWithName, Registry } from 'prom-client';
+import type { MetricDefinition } from './names.js';
+
+type ScrapedHistogram = Omit<MetricObjectWithValues<MetricValueWithName<string>>, 'collect'>;
+
+/** The observations of one set of label values. */
+export interface HistogramSeries {
+  observe(value: number): void;
+}
+
+/**
+ * A histogram that is observed once a frame. prom-client's own looks its labels up and checks them at every observation,
+ * about 0.3 us each; here a series is looked up once and an observation is a search and three additions. What a scrape
+ * shows is the same, to the letter.
+ */
+export class FrameHistogram {
+  // What a registry of prom-client wants of a metric.
+  readonly name: string;
+  readonly help: string;
+  readonly type = 'histogram';
+  readonly aggregator = 'sum';
+  readonly #buckets: Float64Array;
+  readonly #series: { labels: Readonly<Record<string, string>>; series: Series }[] = [];
+
+  /** @param definition a histogram of names.ts, its buckets rising */
+  constructor(registry: Registry, { name, help, labels, buckets }: MetricDefinition) {
+    this.name = name;
+    this.help = help;
+    this.#buckets = Float64Array.from(buckets ?? []);
+    if (labels.length === 0) this.labels({});
+    // The type lists prom-client's own classes; the registry calls name and get.
+    registry.registerMetric(this as unknown as Metric);
+  }
+
+  /** The series of these label values; the same every time. */
+  labels(labels: Readonly<Record<string, string>>): HistogramSeries {
+    const key = JSON.stringify(labels);
+    const known = this.#series.find((one) => JSON.stringify(one.labels) === key);
+    if (known) return known.series;
+    const series = new Series(this.#buckets);
+    this.#series.push({ labels, series });
+    return series;
+  }
+
+  /** What prom-client's registry asks for at a scrape: of each series that was observed buckets, sum and count. */
+  async get(): Promise<ScrapedHistogram> {
+    const { name, help, aggregator } = this;
+    const values: MetricValueWithName<string>[] = [];
+    for (const { labels, series } of this.#series) {
+      if (series.count === 0 && Object.keys(labels).length > 0) continue;
+      let below = 0;
+      const bucket = (le: number | string, value: number) =>
+        values.push({ labels: { le, ...labels }, value, metricName: `${name}_bucket` });
+      for (const [i, bound] of this.#buckets.entries()) {
+        below += series.counts[i]!;
+        bucket(bound, below);
+      }
+      bucket('+Inf', series.count);
+      values.push({ labels: { ...labels }, value: series.sum, metricName: `${name}_sum` });
+      values.push({ labels: { ...labels }, value: series.count, metricName: `${name}_count` });
+    }
+    // A type of prom-client's that TypeScript knows only as an enum.
+    const type = this.type as unknown as ScrapedHistogram['type'];
+    return { name, help, type, aggregator, values };
+  }
+
+  reset(): void {
+    for (const { series } of this.#series) series.reset();
+  }
+}
+
+class Series implements HistogramSeries {
+  /** Of each bucket alone; beyond the last bound only `count` tells. */
+  readonly counts: Float64Array;
+  sum = 0;
+  count = 0;
+  readonly #bounds: Float64Array;
+
+  constructor(bounds: Float64Array) {
+    this.#bounds = bounds;
+    this.counts = new Float64Array(bounds.length);
+  }
+
+  /** @throws TypeError when the value is not finite */
+  observe(value: number): void {
+    if (!Number.isFinite(value)) throw new TypeError(`a histogram takes finite numbers, not ${value}`);
+    const bounds = this.#bounds;
+    let bucket = 0;
+    while (bucket < bounds.length && value > bounds[bucket]!) bucket++;
+    if (bucket < bounds.length) this.counts[bucket]!++;
+    this.sum += value;
+    this.count++;
+  }
+
+  reset(): void {
+    this.counts.fill(0);
+    this.sum = 0;
+    this.count = 0;
+  }
+}
