@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { boundBits } from '../../shared/codec/information-bound.js';
 import { fusedOps } from '../../shared/tensor/fused.js';
 import { loadTensorFlow, setTensorFlowEnvironment } from '../../shared/tensor/native.js';
 import { informationBoundBits } from './information-bound.js';
@@ -87,6 +88,21 @@ test('keeps groups and their channels apart, and its gradient is that of finite 
   const moved = (by: number) => symbols.map((s, i) => (i === 1 ? [[s[0]![0]! + by, s[0]![1]!]] : s));
   const difference = (bits(moved(step), snr, 2) - bits(moved(-step), snr, 2)) / (2 * step);
   expect(gradient[1]![0]![0]!).toBeCloseTo(difference, 3);
+});
+
+test('is, for each group, the formula that evaluation reports', () => {
+  const symbols = Array.from({ length: 6 }, (_, i) => [
+    [Math.sin(i), Math.cos(3 * i)],
+    [0.5 * Math.cos(i), 0.1 * i],
+  ]);
+  const snr = [0.5, 0.5, 3, 3, 40, 40];
+  const power = (group: number, i: number) =>
+    (symbols.slice(2 * group, 2 * group + 2) as [number, number][][]).reduce(
+      (sum, image) => sum + (image[i]![0] ** 2 + image[i]![1] ** 2) / 2,
+      0,
+    );
+  const groups = [0, 1, 2].map((group) => boundBits([power(group, 0), power(group, 1)], () => snr[2 * group]!));
+  expect(bits(symbols, snr, 2)).toBeCloseTo(groups.reduce((a, b) => a + b, 0) / 3, 5);
 });
 
 test('refuses images that make no whole groups', () => {

@@ -2,20 +2,11 @@ import type { Tensor } from '@tensorflow/tfjs-node-gpu';
 import type { Tf } from '../../shared/tensor/native.js';
 
 /**
- * Upper bound of the information that received symbols carry of the image, bits an image: the semantic information rate.
+ * The bound of shared/codec/information-bound.ts, where it is derived, differentiable: mean over the images.
  *
- * With y_i = h s_i + n_i, n_i ~ CN(0, N0) independent of the image X and h known to the receiver,
- *
- *   I(X; Y) = h(Y) - h(Y | X),   h(Y | X) >= h(N) = k log2(pi e N0),
- *
- * with equality when s is a function of X, as it is here; and of all distributions with the second moments of Y the
- * independent Gaussian has the largest entropy, h(Y) <= sum_i log2(pi e (|h|^2 E|s_i|^2 + N0)). Hence
- *
- *   I(X; Y) <= sum_i log2(1 + |h|^2 E|s_i|^2 / N0),
- *
- * tight for independent Gaussian symbols. E is over the images that are sent under one channel condition, so images come
- * in groups that share what the encoder was told (average SNR and k): a bound from the power of single images would
- * reward putting all of it on a symbol that differs from image to image, which saves nothing.
+ * Images come in groups that share what the encoder was told (average SNR and k), and E is over the images of a group: a
+ * bound from the power of single images would reward putting all of it on a symbol that differs from image to image,
+ * which saves nothing.
  *
  * @param symbols [N, K, 2], zero from symbol k on; unit average power per image over its first k
  * @param frameSnr |h|^2 / N0 of each image, linear, length N

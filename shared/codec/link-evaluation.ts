@@ -2,12 +2,15 @@ import { type ChannelSettings, createChannelModel } from '../channel/channel-con
 import { LinkRandom } from '../channel/link-random.js';
 import type { ModelSession } from '../tensor/session.js';
 import { equalise } from './equaliser.js';
+import { InformationBound } from './information-bound.js';
 import type { NetworkSpec } from './network.js';
+import { limitPeak, type PowerConstraint } from './power-constraint.js';
+import type { StagedEncoder } from './staged-encoder.js';
 
 /** A codec pair loaded in this process. */
 export interface CodecPair {
   network: NetworkSpec;
-  encoder: ModelSession;
+  encoder: ModelSession | StagedEncoder;
   decoder: ModelSession;
 }
 
@@ -20,8 +23,21 @@ export interface LabelledImages {
 
 /** One point: every image is sent once with k channel uses over this channel. */
 export interface EvaluationPoint {
+  /** `snrDb` is the average Es/N0, or the peak SNR where the power is limited by its peak. */
   channel: ChannelSettings;
   channelUses: number;
+  /** Default: average. */
+  power?: PowerConstraint;
+  /** Seed of this point's channel; default: that of the options. */
+  seed?: number;
+}
+
+/** What was seen at a point. */
+export interface PointResult {
+  /** Share of images answered right, 0 to 1. */
+  accuracy: number;
+  /** Upper bound of the information received of an image, bits; see information-bound.ts. */
+  semanticBits: number;
 }
 
 export interface EvaluationOptions {
@@ -29,78 +45,93 @@ export interface EvaluationOptions {
   seed: number;
   /** Images of one session call. Default 250. */
   batch?: number;
-  /** Called after each point with how many are done. */
+  /** Called after each batch with how many points' worth of images are done. */
   onProgress?: (done: number, total: number) => void;
 }
 
-/**
- * Share of images answered right at each point, in the order given: the published graphs, the real channel models and
- * the receiver's own equaliser, in this process and thread. Encodings are shared by points that differ in the channel
- * model alone.
- *
- * @returns 0 to 1 a point
- */
+/** Accuracy at each point, 0 to 1, in the order given; see `measureLink`. */
 export async function evaluateLink(
   pair: CodecPair,
   images: LabelledImages,
   points: readonly EvaluationPoint[],
   options: EvaluationOptions,
 ): Promise<number[]> {
+  return (await measureLink(pair, images, points, options)).map(({ accuracy }) => accuracy);
+}
+
+/**
+ * Sends every image at each point: the published graphs, the real channel models and the receiver's own equaliser, in
+ * this process and thread. Encodings are shared by points that differ in channel model and seed alone; what of them does
+ * not depend on the channel at all is shared by all points where the encoder is staged.
+ *
+ * @returns one result a point, in the order given
+ */
+export async function measureLink(
+  pair: CodecPair,
+  images: LabelledImages,
+  points: readonly EvaluationPoint[],
+  options: EvaluationOptions,
+): Promise<PointResult[]> {
   const batch = options.batch ?? 250;
+  const { width, height, maxChannelUses } = pair.network;
+  const pixels = width * height * 3;
+  const links = points.map((point) => linkOf(point, options.seed));
   const correct = new Array<number>(points.length).fill(0);
   const groups = new Map<string, number[]>();
   points.forEach(({ channel, channelUses }, i) => {
     const key = `${channel.snrDb} ${channelUses}`;
     groups.set(key, [...(groups.get(key) ?? []), i]);
   });
-  const { width, height, maxChannelUses } = pair.network;
-  const pixels = width * height * 3;
   let done = 0;
-  for (const members of groups.values()) {
-    const { channel, channelUses } = points[members[0]!]!;
-    const links = members.map((i) => linkOf(points[i]!, options.seed));
-    for (let start = 0; start < images.count; start += batch) {
-      const count = Math.min(batch, images.count - start);
-      const symbols = pair.encoder.run(count, [
-        images.images.subarray(start * pixels, (start + count) * pixels),
-        new Float32Array(count).fill(channel.snrDb),
-        new Float32Array(count).fill(channelUses),
-      ]);
-      members.forEach((point, at) => {
-        const received = links[at]!(symbols, count, 2 * maxChannelUses);
-        const probabilities = pair.decoder.run(count, [
-          received.symbols,
-          received.snrDb,
-          new Float32Array(count).fill(channelUses),
-        ]);
-        correct[point]! += countCorrect(probabilities, images.labels.subarray(start, start + count));
-      });
+  for (let start = 0; start < images.count; start += batch) {
+    const count = Math.min(batch, images.count - start);
+    const labels = images.labels.subarray(start, start + count);
+    const encode = prepare(pair.encoder, images.images.subarray(start * pixels, (start + count) * pixels), count);
+    for (const members of groups.values()) {
+      const { channel, channelUses: k } = points[members[0]!]!;
+      const symbols = encode(channel.snrDb, k);
+      for (const point of members) {
+        const received = links[point]!.send(symbols, count, 2 * maxChannelUses);
+        const told = new Float32Array(count).fill(k);
+        correct[point]! += countCorrect(pair.decoder.run(count, [received.symbols, received.snrDb, told]), labels);
+      }
+      done += (members.length * count) / images.count;
+      options.onProgress?.(Math.min(done, points.length), points.length);
       // Lets timers and signals through between session calls.
       await new Promise((resolve) => setImmediate(resolve));
     }
-    done += members.length;
-    options.onProgress?.(done, points.length);
   }
-  return correct.map((n) => n / images.count);
+  return points.map((_, i) => ({ accuracy: correct[i]! / images.count, semanticBits: links[i]!.bound.bits() }));
+}
+
+function prepare(encoder: CodecPair['encoder'], rgb: Uint8Array, count: number) {
+  if ('prepare' in encoder) return encoder.prepare(rgb, count);
+  return (snrDb: number, k: number) =>
+    encoder.run(count, [rgb, new Float32Array(count).fill(snrDb), new Float32Array(count).fill(k)]);
 }
 
 /** The air of one point: takes the encoder's output, gives the decoder's input. */
-function linkOf({ channel, channelUses }: EvaluationPoint, seed: number) {
+function linkOf({ channel, channelUses, power = 'average', seed }: EvaluationPoint, defaultSeed: number) {
   const model = createChannelModel(channel);
-  const random = new LinkRandom(BigInt(seed), `evaluate:${JSON.stringify(channel)}:${channelUses}`);
+  const name = `evaluate:${JSON.stringify(channel)}:${channelUses}${power === 'peak' ? ':peak' : ''}`;
+  const random = new LinkRandom(BigInt(seed ?? defaultSeed), name);
+  const bound = new InformationBound(channelUses);
   let position = 0;
-  return (symbols: Float32Array, count: number, stride: number) => {
+  const send = (symbols: Float32Array, count: number, stride: number) => {
     const received = new Float32Array(count * stride);
     const snrDb = new Float32Array(count);
     const air = new Float32Array(2 * channelUses);
     for (let i = 0; i < count; i++) {
-      const sent = symbols.subarray(i * stride, i * stride + 2 * channelUses);
+      const emitted = symbols.subarray(i * stride, i * stride + 2 * channelUses);
+      const sent = power === 'peak' ? limitPeak(emitted) : emitted;
       const effect = model.apply(sent, { random, position }, air);
+      bound.add(sent, effect);
       position += channelUses;
       snrDb[i] = equalise(air, effect, received.subarray(i * stride, (i + 1) * stride));
     }
     return { symbols: received, snrDb };
   };
+  return { bound, send };
 }
 
 function countCorrect(probabilities: Float32Array, labels: Uint8Array): number {

@@ -159,6 +159,16 @@ export const PORTS = {
 } as const;
 
 /**
+ * Where the frozen encoder's image ends and the channel begins: the node of the features, and their shape [features].
+ * What follows it depends on SNR and k, what goes before it does not.
+ */
+export function encoderFeaturesNode(spec: NetworkSpec, weights: Weights): { node: string; shape: number[] } {
+  const graph = new SavedModelGraph();
+  const pixels = graph.placeholder('pixels', DataType.float32, [-1, spec.height, spec.width, 3]);
+  return imageFeatures(new GraphOps(graph, weights), spec, { node: pixels, shape: [spec.height, spec.width, 3] });
+}
+
+/**
  * Frozen encoder: `rgb` uint8 [N, H, W, 3], `snr_db` [N, 1], `channel_uses` [N, 1] to `symbols`
  * [N, maxChannelUses, 2], unit average power per image over its first k symbols, zero behind them.
  *

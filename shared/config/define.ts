@@ -109,10 +109,12 @@ function optionInfo(path: readonly string[], schema: z.ZodType, envPrefix: strin
 
 function refuseCollisions(options: readonly OptionInfo[], envPrefix: string): void {
   const flags = new Map<string, string>(RESERVED_FLAGS.map((flag) => [flag, `the built-in --${flag}`]));
-  for (const { flag, key, env } of options) {
-    const other = flags.get(flag);
-    if (other) throw new TypeError(`config field ${key} and ${other} are both --${flag}`);
-    flags.set(flag, key);
+  for (const { flag, key, env, meta } of options) {
+    for (const name of [flag, ...(meta.alias === undefined ? [] : [meta.alias])]) {
+      const other = flags.get(name);
+      if (other) throw new TypeError(`config field ${key} and ${other} are both --${name}`);
+      flags.set(name, key);
+    }
     // Kubernetes sets <SERVICE>_PORT, <SERVICE>_PORT_... and <SERVICE>_SERVICE_... in every pod beside a Service.
     if (isKubernetesName(env, envPrefix)) throw new TypeError(`config field ${key}: Kubernetes itself sets ${env}`);
   }

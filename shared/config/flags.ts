@@ -20,9 +20,13 @@ export function parseFlags<F extends z.ZodRawShape>(
   definition: ConfigDefinition<F>,
   argv: readonly string[],
 ): ParsedFlags {
-  const byFlag = new Map(definition.options.map((option) => [option.flag, option]));
+  const byFlag = new Map(
+    definition.options.flatMap((option) =>
+      [option.flag, option.meta.alias].map((flag) => [flag ?? option.flag, option]),
+    ),
+  );
   const types = Object.fromEntries([
-    ...definition.options.map((option) => [option.flag, { type: isSwitch(option) ? 'boolean' : 'string' } as const]),
+    ...[...byFlag].map(([flag, option]) => [flag, { type: isSwitch(option) ? 'boolean' : 'string' } as const]),
     ['config', { type: 'string' } as const],
     ...['help', 'version', 'print-config'].map((name) => [name, { type: 'boolean' } as const]),
   ]);

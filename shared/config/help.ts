@@ -36,6 +36,7 @@ function formatOption(option: OptionInfo): string[] {
   const facts = [
     isBoolean ? undefined : option.range,
     defaultText(option),
+    meta.alias && `or --${meta.alias}`,
     `env ${option.env}`,
     `"${option.key}"`,
   ].filter((fact) => fact !== undefined);

@@ -16,7 +16,11 @@ const definition = defineConfig({
   fields: {
     listen: option(hostPort().default('127.0.0.1:50051'), { description: 'Where to listen.' }),
     policy: option(z.enum(['fixed', 'budget']).default('fixed'), { description: 'How k is chosen.' }),
-    snrDb: option(z.array(z.number().min(-40).max(60)).default([0, 10]), { description: 'SNRs to try.', unit: 'dB' }),
+    snrDb: option(z.array(z.number().min(-40).max(60)).default([0, 10]), {
+      description: 'SNRs to try.',
+      unit: 'dB',
+      alias: 'snr',
+    }),
     verbose: option(z.boolean().default(false), { description: 'Say more.' }),
     token: option(z.string().min(8).optional(), { description: 'A password.', secret: true }),
     threads: option(z.union([z.literal('auto'), z.int().min(1)]).default('auto'), { description: 'Threads.' }),
@@ -63,6 +67,16 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('where values come from', () => {
+  test('a flag has a second name where one is given, told by --help', () => {
+    expect(resolve({ argv: ['--snr', '3', '--snr-db', '4'] }).snrDb).toEqual([3, 4]);
+    expect(loadConfig(definition, { argv: ['--help'] }).text).toContain(' · or --snr · ');
+    const twice = {
+      a: option(z.string(), { description: 'A.', alias: 'b' }),
+      b: option(z.string(), { description: 'B.' }),
+    };
+    expect(() => defineConfig({ name: 'x', description: 'X.', fields: twice })).toThrow('are both --b');
+  });
+
   test('defaults, also inside a group that nothing mentions', () => {
     const config = resolve({});
     expect(config.queue).toEqual({ maxBytes: 65536, delay: 2 });

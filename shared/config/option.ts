@@ -15,6 +15,8 @@ export interface OptionMeta {
   readonly range?: string;
   /** Never printed: `--print-config` and errors show `***`. */
   readonly secret?: boolean;
+  /** A second name of the flag, without dashes. */
+  readonly alias?: string;
   /** Environment variable instead of the derived `SEMLINK_<NAME>_<FIELD>`, where a standard one exists. */
   readonly env?: string;
 }

@@ -2,20 +2,21 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { simulatedModelNames, typicalSettings } from '../../../shared/channel/channel-config.js';
-import { evaluateLink } from '../../../shared/codec/link-evaluation.js';
-import { graphFolder, graphPorts, openModels, SHIPPED_MODELS } from '../../../shared/codec/model-folder.js';
+import { measureLink } from '../../../shared/codec/link-evaluation.js';
+import { openModels, SHIPPED_MODELS } from '../../../shared/codec/model-folder.js';
+import { powerConstraints } from '../../../shared/codec/power-constraint.js';
 import { defineConfig, loadConfigOrExit, option } from '../../../shared/config/index.js';
-import { loadCifar10 } from '../../../shared/data/cifar10.js';
-import { ModelSession } from '../../../shared/tensor/session.js';
 import type { Command } from '../command.js';
 import { ProgressLine } from '../progress-line.js';
+import { firstImages, publishedPair } from '../published-pair.js';
+import { meanAndDeviation } from '../statistics.js';
 import { formatTable } from '../table.js';
 
 const definition = defineConfig({
   name: 'evaluate',
   usage: 'semlink evaluate',
   description:
-    'Runs a published model over the real channel code, in this process, and prints its accuracy point by point.',
+    'Runs a published model over the real channel code, in this process, and prints its accuracy and the information bound of what is received, point by point.',
   fields: {
     models: option(z.string().default(SHIPPED_MODELS), {
       description: 'Folder of published models.',
@@ -26,8 +27,9 @@ const definition = defineConfig({
       description: 'Channel models, with typical parameters; block Rayleigh has one gain a frame.',
     }),
     snrDb: option(z.array(z.number().min(-40).max(60)).min(1).default([-6, 0, 10, 20]), {
-      description: 'Average Es/N0.',
+      description: 'Average Es/N0; with --power peak the peak SNR.',
       unit: 'dB',
+      alias: 'snr',
     }),
     k: option(z.array(z.int().min(1)).default([]), {
       description: 'Message lengths; none: all of the model.',
@@ -37,7 +39,13 @@ const definition = defineConfig({
       description: 'CIFAR-10 images: choices are made on holdout, test is for the end.',
     }),
     images: option(z.int().min(1).optional(), { description: 'At most so many images; default: all of the split.' }),
-    seed: option(z.int().min(0).default(1), { description: 'Seed of the channels.' }),
+    power: option(z.enum(powerConstraints).default('average'), {
+      description:
+        'average: unit average power an image; peak: |re|, |im| <= 1, noise sigma^2 in each, SNR 1/sigma^2, symbols times sqrt(2) limited.',
+    }),
+    seed: option(z.array(z.int().min(0)).min(1).default([1]), {
+      description: 'Seeds of the channels; with several the results are means over them.',
+    }),
     json: option(z.string().optional(), { description: 'Also write the results to this file.', placeholder: 'FILE' }),
   },
 });
@@ -50,48 +58,61 @@ export const evaluate: Command = {
     const model = models.get(version);
     if (!model)
       throw new Error(`no model "${version}" in ${config.models}; there are ${[...models.keys()].join(', ')}`);
-    const { network, channelUses } = model.manifest;
+    const { channelUses } = model.manifest;
     const wrong = config.k.find((k) => !channelUses.includes(k));
     if (wrong) throw new Error(`--k ${wrong}: ${version} has the lengths ${channelUses.join(', ')}`);
-    const all = await loadCifar10(config.split);
-    const images = { ...all, count: Math.min(config.images ?? all.count, all.count) };
-    images.labels = images.labels.subarray(0, images.count);
+    const images = await firstImages(config.split, config.images);
 
     const points = config.channel.flatMap((name) =>
       config.snrDb.flatMap((snrDb) =>
         (config.k.length > 0 ? config.k : channelUses).map((k) => ({
           channelUses: k,
           channel: typicalSettings(name, snrDb),
+          power: config.power,
         })),
       ),
     );
-    const load = (role: 'encoder' | 'decoder') => new ModelSession(graphFolder(model, role), graphPorts(network, role));
+    const { seed: seeds } = config;
     const progress = new ProgressLine(process.stderr);
-    const accuracy = await evaluateLink(
-      { network, encoder: load('encoder'), decoder: load('decoder') },
+    const measured = await measureLink(
+      await publishedPair(model),
       images,
-      points,
+      points.flatMap((point) => seeds.map((seed) => ({ ...point, seed }))),
       {
-        seed: config.seed,
-        onProgress: (done, total) => progress.update(`${done}/${total} points`, done / total),
+        seed: seeds[0]!,
+        onProgress: (done, total) => progress.update(`${version}  ${done.toFixed(1)}/${total} points`, done / total),
       },
     );
     progress.clear();
-    const results = points.map(({ channel, channelUses: k }, i) => ({
-      model: version,
-      channel: channel.model,
-      snr_db: channel.snrDb,
-      k,
-      power: 'average',
-      accuracy: accuracy[i]!,
-      images: images.count,
-    }));
+    const results = points.map(({ channel, channelUses: k }, i) => {
+      const bySeed = measured.slice(i * seeds.length, (i + 1) * seeds.length);
+      const accuracy = bySeed.map((result) => result.accuracy);
+      return {
+        model: version,
+        channel: channel.model,
+        snr_db: channel.snrDb,
+        k,
+        power: config.power,
+        accuracy: meanAndDeviation(accuracy).mean,
+        images: images.count,
+        semantic_bits: meanAndDeviation(bySeed.map((result) => result.semanticBits)).mean,
+        ...(seeds.length > 1 && { seeds, accuracy_by_seed: accuracy }),
+      };
+    });
     if (config.json) await writeFile(path.resolve(config.json), `${JSON.stringify({ results }, null, 2)}\n`);
-    process.stdout.write(`${version}, ${images.count} ${config.split} images of CIFAR-10, seed ${config.seed}\n\n`);
+    const seedText = `seed${seeds.length > 1 ? 's' : ''} ${seeds.join(', ')}`;
+    const powerText = config.power === 'peak' ? ', peak power' : '';
+    process.stdout.write(`${version}, ${images.count} ${config.split} images of CIFAR-10, ${seedText}${powerText}\n\n`);
     process.stdout.write(
       formatTable(
-        ['channel', 'SNR dB', 'k', 'accuracy %'],
-        results.map((r) => [r.channel, String(r.snr_db), String(r.k), (100 * r.accuracy).toFixed(2)]),
+        ['channel', config.power === 'peak' ? 'peak SNR dB' : 'SNR dB', 'k', 'accuracy %', 'bits'],
+        results.map((r) => [
+          r.channel,
+          String(r.snr_db),
+          String(r.k),
+          (100 * r.accuracy).toFixed(2),
+          r.semantic_bits.toFixed(2),
+        ]),
       ),
     );
     return 0;

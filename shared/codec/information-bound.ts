@@ -1,0 +1,57 @@
+import type { ChannelEffect } from '../channel/model.js';
+
+/**
+ * Upper bound of the information that received symbols carry of the image, bits an image: the semantic information rate.
+ *
+ * With y_i = h_i s_i + n_i, n_i ~ CN(0, N0) independent of the image X and h known to the receiver,
+ *
+ *   I(X; Y) = h(Y) - h(Y | X),   h(Y | X) >= h(N) = k log2(pi e N0),
+ *
+ * with equality when s is a function of X, as it is here; and of all distributions with the second moments of Y the
+ * independent Gaussian has the largest entropy, h(Y) <= sum_i log2(pi e (|h_i|^2 E|s_i|^2 + N0)). Hence
+ *
+ *   I(X; Y) <= sum_i log2(1 + |h_i|^2 E|s_i|^2 / N0),
+ *
+ * tight for independent Gaussian symbols. E is over the images that are sent under one channel condition.
+ *
+ * @param power E|s_i|^2 of each of the k symbols
+ * @param snr |h_i|^2 / N0 of symbol i, linear
+ */
+export function boundBits(power: ArrayLike<number>, snr: (symbol: number) => number): number {
+  let nats = 0;
+  for (let i = 0; i < power.length; i++) nats += Math.log1p(power[i]! * snr(i));
+  return nats / Math.LN2;
+}
+
+/** Gathers what the bound needs while images are sent under one channel condition, and gives its mean over their fades. */
+export class InformationBound {
+  readonly #power: Float64Array;
+  /** |h|^2 / N0 of each block of each image, and how many symbols share one. */
+  readonly #snr: { blocks: Float64Array; blockSymbols: number }[] = [];
+
+  /** @param channelUses k */
+  constructor(channelUses: number) {
+    this.#power = new Float64Array(channelUses);
+  }
+
+  /**
+   * One image.
+   * @param sent its k symbols, re, im, ...
+   */
+  add(sent: Float32Array, { gains, blockSymbols, noisePower }: ChannelEffect): void {
+    for (let i = 0; i < this.#power.length; i++) this.#power[i]! += sent[2 * i]! ** 2 + sent[2 * i + 1]! ** 2;
+    const blocks = new Float64Array(gains.length / 2);
+    for (let b = 0; b < blocks.length; b++) blocks[b] = (gains[2 * b]! ** 2 + gains[2 * b + 1]! ** 2) / noisePower;
+    this.#snr.push({ blocks, blockSymbols });
+  }
+
+  /** Bits an image, the mean over the images added. */
+  bits(): number {
+    const images = this.#snr.length;
+    const expected = this.#power.map((sum) => sum / images);
+    const all = this.#snr.map(({ blocks, blockSymbols }) =>
+      boundBits(expected, (i) => blocks[Math.floor(i / blockSymbols)]!),
+    );
+    return all.reduce((a, b) => a + b, 0) / images;
+  }
+}
