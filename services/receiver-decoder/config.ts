@@ -10,7 +10,7 @@ export const receiverConfig = defineConfig({
   fields: {
     ...serverFields('127.0.0.1:50053'),
     ...telemetryFields('127.0.0.1:9466'),
-    ...engineFields(128, 16 * 1024 * 1024),
+    ...engineFields({ maxBatch: 128, maxQueueBytes: 16 * 1024 * 1024, inlineFrames: 128 }),
   },
 });
 

@@ -70,14 +70,15 @@ function takeFrame(parts: ReceiverParts, frame: SymbolFrame, stream: FrameStream
         position: state.position,
       }),
     );
-    model.submit({ received, channel }, (decoded, error) => {
+    const done: Parameters<typeof model.submit>[1] = (decoded, error) => {
       if (!decoded || error) {
         stream.fail(frame, error);
         return;
       }
       recordSpan(parts, frame, decoded.timings, takenUnixNano, mark);
       stream.answer(resultOf(frame, state, manifest.version, decoded));
-    });
+    };
+    model.submit({ received, channel }, done, { linkId: frame.header!.linkId, signal: stream.signal });
   } catch (error) {
     stream.fail(frame, error);
   }

@@ -13,7 +13,7 @@ export const transmitterConfig = defineConfig({
     ...telemetryFields('127.0.0.1:9464'),
     channel: addressOption('127.0.0.1:50052', 'Address of the channel-emulator, where symbols go.'),
     ...hopFields('channel-emulator'),
-    ...engineFields(64, 64 * 1024 * 1024),
+    ...engineFields({ maxBatch: 64, maxQueueBytes: 64 * 1024 * 1024, inlineFrames: 1 }),
     defaultModel: option(z.string().default(''), {
       description: 'Version of the model for frames that name none; empty: the last by name.',
     }),

@@ -157,10 +157,11 @@ function takeFrame(
     const age = decision.ageMs === undefined ? undefined : decision.ageMs / 1e3;
     metrics.observeRateDecision(linkId, decision.channelUses, decision.reason, age);
     const encoding: Encoding = { frame, modelVersion: manifest.version, decision, takenUnixNano: nowUnixNano() };
-    model.submit({ rgb: frame.rgb, ...decision }, (encoded, error) => {
-      if (!encoded || error) stream.fail(frame, error);
-      else sendOn(parts, encoding, encoded.result, encoded.timings, { stream, downstream, mark });
-    });
+    const encoded: Parameters<typeof model.submit>[1] = (done, error) => {
+      if (!done || error) stream.fail(frame, error);
+      else sendOn(parts, encoding, done.result, done.timings, { stream, downstream, mark });
+    };
+    model.submit({ rgb: frame.rgb, ...decision }, encoded, { linkId, signal: stream.signal });
   } catch (error) {
     stream.fail(frame, error);
   }

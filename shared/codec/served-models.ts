@@ -2,7 +2,8 @@ import { notFound } from '../rpc/errors.js';
 import { Batcher, type ClosedBy } from '../tensor/batcher.js';
 import type { Engine, EngineModel } from '../tensor/engine.js';
 import type { Manifest } from './manifest.js';
-import { graphFolder, graphPorts, openModels, type PublishedModel, type Role } from './model-folder.js';
+import { graphPorts, openModels, type PublishedModel, type Role } from './model-folder.js';
+import { type Backend, modelSource } from './model-source.js';
 
 /** Time a frame spent in a service's engine, nanoseconds. */
 export interface EngineTimings {
@@ -12,17 +13,37 @@ export interface EngineTimings {
   batchSize: number;
 }
 
+/** Who a job is from. */
+export interface JobSource {
+  /** Links get equal shares of a queue. */
+  linkId: string;
+  /** Aborted when nobody waits for the result any more. */
+  signal?: AbortSignal;
+}
+
+interface Item<T> {
+  job: T;
+  at: number;
+  source: JobSource | undefined;
+}
+
 /** One model as a service runs it: frames in one by one, computed in batches. */
 export class ServedModel<T, R> {
   readonly manifest: Manifest;
-  readonly #batcher: Batcher<{ job: T; at: number }, { result: R; timings: EngineTimings }>;
+  readonly #batcher: Batcher<Item<T>, { result: R; timings: EngineTimings }>;
 
   constructor(manifest: Manifest, model: EngineModel, codec: BatchCodec<T, R>, options: ServingOptions) {
     this.manifest = manifest;
     this.#batcher = new Batcher({
       maxBatch: options.maxBatch,
+      parallel: model.parallel,
+      preferred: options.preferredBatches ?? [],
+      maxDelayMs: (options.maxBatchDelayUs ?? 0) / 1e3,
+      maxWaitMs: options.maxQueueMs ?? Number.POSITIVE_INFINITY,
       maxBytes: options.maxQueueBytes,
       bytesOf: ({ job }) => codec.bytesOf(job),
+      keyOf: ({ source }) => source?.linkId ?? '',
+      isAbandoned: ({ source }) => source?.signal?.aborted ?? false,
       run: async (items, closedBy) => {
         const start = performance.now();
         options.onBatch(items.length, closedBy);
@@ -47,14 +68,16 @@ export class ServedModel<T, R> {
   }
 
   /**
-   * @param done called once, with the result or the error of the batch
+   * @param done called once, with the result, the error of the batch, or why it was not computed: DEADLINE_EXCEEDED or
+   *   CANCELLED
    * @throws SemlinkError RESOURCE_EXHAUSTED when too much waits
    */
   submit(
     job: T,
     done: (result: { result: R; timings: EngineTimings } | undefined, error: Error | undefined) => void,
+    source?: JobSource,
   ): void {
-    this.#batcher.submit({ job, at: performance.now() }, done);
+    this.#batcher.submit({ job, at: performance.now(), source }, done);
   }
 }
 
@@ -73,6 +96,12 @@ export interface BatchCodec<T, R> {
 export interface ServingOptions {
   /** Frames of one session call at most. */
   maxBatch: number;
+  /** Sizes of batches that are taken where more waits. */
+  preferredBatches?: readonly number[];
+  /** How long a lone frame may wait for company, microseconds. Default 0. */
+  maxBatchDelayUs?: number;
+  /** A frame that has waited so long is answered DEADLINE_EXCEEDED, ms. Default: for ever. */
+  maxQueueMs?: number;
   /** Bytes waiting for one model at most; a frame beyond is answered RESOURCE_EXHAUSTED. */
   maxQueueBytes: number;
   onBatch(frames: number, closedBy: ClosedBy): void;
@@ -89,7 +118,8 @@ export class ServedModels<T, R> {
   }
 
   /**
-   * Loads every model and runs each once at batch sizes 1 and `maxBatch`, so that the first frames are not slow.
+   * Loads every model and runs each in every instance of the engine, at sizes from 1 to `maxBatch`, so that the first
+   * frames are not slow.
    *
    * @param defaultVersion model of frames that name none; '' takes the last by name
    * @throws Error when a model is damaged or the default is not among them
@@ -100,6 +130,7 @@ export class ServedModels<T, R> {
     defaultVersion: string,
     codec: BatchCodec<T, R>,
     options: ServingOptions,
+    backend: Backend = 'tensorflow',
   ): Promise<ServedModels<T, R>> {
     const published = await openModels(folder);
     const chosen = defaultVersion || [...published.keys()].at(-1)!;
@@ -108,7 +139,7 @@ export class ServedModels<T, R> {
     }
     const models = new Map<string, ServedModel<T, R>>();
     for (const model of published.values()) {
-      models.set(model.manifest.version, await loadOne(engine, model, codec, options));
+      models.set(model.manifest.version, await loadOne(engine, model, codec, options, backend));
     }
     return new ServedModels(models, chosen);
   }
@@ -135,17 +166,26 @@ export class ServedModels<T, R> {
 
 async function loadOne<T, R>(
   engine: Engine,
-  { folder, manifest }: PublishedModel,
+  model: PublishedModel,
   codec: BatchCodec<T, R>,
   options: ServingOptions,
+  backend: Backend,
 ): Promise<ServedModel<T, R>> {
-  const loaded = await engine.load(
-    graphFolder({ folder, manifest }, codec.role),
-    graphPorts(manifest.network, codec.role),
-  );
-  for (const batch of new Set([1, options.maxBatch])) {
+  const { manifest } = model;
+  const source = await modelSource(model, codec.role, backend);
+  const loaded = await engine.load(source, graphPorts(manifest.network, codec.role));
+  for (const batch of warmUpSizes(options)) {
     const jobs = Array.from({ length: batch }, () => codec.example(manifest));
-    await loaded.run(batch, codec.gather(jobs, manifest));
+    const run = () => loaded.run(batch, codec.gather(jobs, manifest));
+    // At the same time, so that each instance gets one.
+    await Promise.all(Array.from({ length: loaded.parallel }, run));
   }
   return new ServedModel(manifest, loaded, codec, options);
+}
+
+/** 1, 2, 4 ... maxBatch, and the preferred sizes. */
+function warmUpSizes({ maxBatch, preferredBatches = [] }: ServingOptions): Set<number> {
+  const sizes = new Set(preferredBatches.filter((size) => size <= maxBatch));
+  for (let size = 1; size < maxBatch; size *= 2) sizes.add(size);
+  return sizes.add(maxBatch);
 }

@@ -41,10 +41,13 @@ export function codeName(code: number): string {
 export class SemlinkError extends Error {
   override readonly name = 'SemlinkError';
   readonly code: Code;
+  /** When it is worth trying again, ms from now; undefined: not known. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: Code, message: string, options?: { cause?: unknown }) {
+  constructor(code: Code, message: string, options?: { cause?: unknown; retryAfterMs?: number }) {
     super(message, options);
     this.code = code;
+    this.retryAfterMs = options?.retryAfterMs;
   }
 }
 
@@ -82,9 +85,10 @@ export function alreadyExists(what: string, value: unknown, todo: string): Semli
   return described(Code.ALREADY_EXISTS, what, value, todo);
 }
 
-/** A limit was exceeded. */
-export function resourceExhausted(what: string, value: unknown, todo: string): SemlinkError {
-  return described(Code.RESOURCE_EXHAUSTED, what, value, todo);
+/** A limit was exceeded. `retryAfterMs`: when there will be room, where that is known. */
+export function resourceExhausted(what: string, value: unknown, todo: string, retryAfterMs?: number): SemlinkError {
+  const sentence = `${what} is ${showValue(value)}; ${todo}`;
+  return new SemlinkError(Code.RESOURCE_EXHAUSTED, sentence, retryAfterMs === undefined ? {} : { retryAfterMs });
 }
 
 /** The system is not in a state in which this can be done. */
@@ -130,5 +134,6 @@ export function toGrpcStatus(error: unknown): { code: Code; details: string } {
 /** What a failed frame is answered with. `origin`: name of the service that says so. */
 export function toFrameError(error: unknown, origin: string): FrameError {
   const known = toSemlinkError(error);
-  return create(FrameErrorSchema, { code: known.code, message: known.message, origin });
+  const retryAfterNanos = BigInt(Math.round((known.retryAfterMs ?? 0) * 1e6));
+  return create(FrameErrorSchema, { code: known.code, message: known.message, origin, retryAfterNanos });
 }

@@ -8,7 +8,7 @@ import { KnowledgeMetrics } from './knowledge-metrics.js';
 import { type InstrumentedService, METRICS } from './names.js';
 
 /** What closed a batch: it was full, or the engine was free and took what had gathered. */
-export type BatchClosedBy = 'full' | 'idle';
+export type BatchClosedBy = 'idle' | 'preferred' | 'full' | 'delay';
 
 export interface ServiceMetricsOptions {
   /** Links with label values of their own; later ones share `other`. Default 100. */

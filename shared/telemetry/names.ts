@@ -234,7 +234,7 @@ export const METRICS = {
     name: 'semlink_batches_total',
     type: 'counter',
     unit: 'batches',
-    help: 'Batches given to the engine, by what closed them.',
+    help: 'Batches given to the engine, by what closed them: idle (the engine was free), preferred or full (a size), delay.',
     labels: ['closed_by'],
     services: ['transmitter-encoder', 'receiver-decoder'],
   },

@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Code, type SemlinkError } from '../rpc/errors.js';
-import { Batcher, type ClosedBy } from './batcher.js';
+import { Batcher, type BatcherOptions, type ClosedBy } from './batcher.js';
 
 interface Item {
   id: number;
@@ -17,7 +17,7 @@ interface Running {
 }
 
 /** A batcher whose engine is the test, and all that it did. */
-function rig(limits: { maxBatch: number; maxBytes: number }) {
+function rig(limits: Omit<BatcherOptions<Item, string>, 'bytesOf' | 'run'>) {
   const running: Running[] = [];
   const batches: Running[] = [];
   const answers = new Map<number, (string | Error)[]>();
@@ -198,6 +198,122 @@ describe('Batcher', () => {
     await turn();
     await turn();
     expect(got).toEqual([failure, failure, 2]);
+    expect(batcher.bytes).toBe(0);
+  });
+
+  it('answers with how long to wait once it knows how fast the engine is', async () => {
+    const { running, submit } = rig({ maxBatch: 1, maxBytes: 10 });
+    submit({ id: 0, bytes: 10 });
+    await turn();
+    running[0]!.end();
+    await turn();
+    submit({ id: 1, bytes: 10 });
+    let error: SemlinkError | undefined;
+    try {
+      submit({ id: 2, bytes: 10 });
+    } catch (thrown) {
+      error = thrown as SemlinkError;
+    }
+    expect(error?.retryAfterMs).toBeGreaterThanOrEqual(1);
+    expect(error?.message).toContain(`try again in ${error?.retryAfterMs} ms`);
+  });
+
+  it('runs as many batches at a time as the engine computes', async () => {
+    const { batches, running, submit } = rig({ maxBatch: 2, maxBytes: 100, parallel: 2 });
+    for (const id of [0, 1, 2, 3, 4]) submit({ id, bytes: 1 });
+    await turn();
+    expect(running.map(({ items }) => items.map(({ id }) => id))).toEqual([
+      [0, 1],
+      [2, 3],
+    ]);
+    running[1]!.end();
+    await turn();
+    expect(running).toHaveLength(2);
+    while (running.length > 0) {
+      running[0]!.end();
+      await turn();
+    }
+    expect(batches.map(({ closedBy }) => closedBy)).toEqual(['full', 'full', 'idle']);
+  });
+
+  it('takes the largest preferred size of what waits, and what is left after it', async () => {
+    const { batches, running, submit } = rig({ maxBatch: 16, maxBytes: 100, preferred: [8, 4] });
+    submit({ id: 0, bytes: 1 });
+    await turn();
+    for (let id = 1; id <= 14; id++) submit({ id, bytes: 1 });
+    while (running.length > 0) {
+      running[0]!.end();
+      await turn();
+    }
+    expect(batches.map(({ items, closedBy }) => [items.length, closedBy])).toEqual([
+      [1, 'idle'],
+      [8, 'preferred'],
+      [4, 'preferred'],
+      [2, 'idle'],
+    ]);
+  });
+
+  it('waits for company as long as it may, and no longer than until a preferred size is there', async () => {
+    const { batches, running, submit } = rig({ maxBatch: 8, maxBytes: 100, preferred: [4], maxDelayMs: 20 });
+    submit({ id: 0, bytes: 1 });
+    await turn();
+    await turn();
+    expect(batches).toHaveLength(0);
+    await vi.waitFor(() => expect(batches).toHaveLength(1), { timeout: 10_000 });
+    expect(batches[0]!.closedBy).toBe('delay');
+    running[0]!.end();
+    await turn();
+    for (const id of [1, 2, 3, 4]) submit({ id, bytes: 1 });
+    await turn();
+    expect(batches.map(({ items, closedBy }) => [items.length, closedBy])).toEqual([
+      [1, 'delay'],
+      [4, 'preferred'],
+    ]);
+  });
+
+  it('serves all in turn, however much one of them sends', async () => {
+    const { batches, running, submit } = rig({
+      maxBatch: 4,
+      maxBytes: 1000,
+      keyOf: ({ id }) => (id < 100 ? 'much' : 'little'),
+    });
+    for (let id = 0; id < 20; id++) submit({ id, bytes: 1 });
+    submit({ id: 100, bytes: 1 });
+    submit({ id: 101, bytes: 1 });
+    await turn();
+    expect(batches[0]!.items.map(({ id }) => id).toSorted((a, b) => a - b)).toEqual([0, 1, 100, 101]);
+    while (running.length > 0) {
+      running[0]!.end();
+      await turn();
+    }
+    expect(batches.slice(1).flatMap(({ items }) => items.map(({ id }) => id))).toEqual(
+      Array.from({ length: 18 }, (_, i) => i + 2),
+    );
+  });
+
+  it('does not compute what has waited too long or what nobody waits for, and answers it all the same', async () => {
+    const gone = new Set<number>();
+    const { batcher, batches, running, answers, submit } = rig({
+      maxBatch: 8,
+      maxBytes: 100,
+      maxWaitMs: 30,
+      isAbandoned: ({ id }) => gone.has(id),
+    });
+    submit({ id: 0, bytes: 1 });
+    await turn();
+    submit({ id: 1, bytes: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    submit({ id: 2, bytes: 1 });
+    submit({ id: 3, bytes: 1 });
+    gone.add(3);
+    running[0]!.end();
+    await turn();
+    expect(batches.at(-1)!.items.map(({ id }) => id)).toEqual([2]);
+    running[0]!.end();
+    await turn();
+    expect(answers.get(1)).toEqual([expect.objectContaining({ code: Code.DEADLINE_EXCEEDED })]);
+    expect(answers.get(2)).toEqual(['result 2']);
+    expect(answers.get(3)).toEqual([expect.objectContaining({ code: Code.CANCELLED })]);
     expect(batcher.bytes).toBe(0);
   });
 });

@@ -1,38 +1,68 @@
-import { resourceExhausted } from '../rpc/errors.js';
+import { Code, resourceExhausted, SemlinkError } from '../rpc/errors.js';
+import { FairQueue } from './fair-queue.js';
 
-/** Why a batch was closed: the engine was free, or the batch was full when it became free. */
-export type ClosedBy = 'idle' | 'full';
+/**
+ * Why a batch was closed: the engine was free; as many waited as it computes best; as many as it takes; or they had
+ * waited as long as they may.
+ */
+export type ClosedBy = 'idle' | 'preferred' | 'full' | 'delay';
 
 export interface BatcherOptions<T, R> {
   /** Items of one batch at most. */
   maxBatch: number;
+  /** Sizes the engine computes best: where as many items wait as one of them, the batch is the largest such. */
+  preferred?: readonly number[];
+  /** Batches that run at a time. Default 1. */
+  parallel?: number;
+  /**
+   * How long an item that finds the engine free may wait for company until a preferred size is reached, ms. Default 0:
+   * only for others of the same turn of the event loop.
+   */
+  maxDelayMs?: number;
+  /** An item that has waited so long is answered DEADLINE_EXCEEDED and not computed, ms. Default: for ever. */
+  maxWaitMs?: number;
   /** Bytes of the items that wait and run, at most. */
   maxBytes: number;
   bytesOf(item: T): number;
-  /** Computes a batch; one result an item, in order. Never called again before it has settled. */
+  /** Who an item is from: the queue is shared out evenly. Default: all are from one. */
+  keyOf?(item: T): string;
+  /** Whether nobody waits for an item's answer any more: then it is dropped, and answered CANCELLED. */
+  isAbandoned?(item: T): boolean;
+  /** Computes a batch; one result an item, in order. */
   run(items: T[], closedBy: ClosedBy): Promise<R[]>;
 }
 
 interface Entry<T, R> {
   item: T;
   bytes: number;
+  /** `performance.now()`. */
+  at: number;
   done(result: R | undefined, error: Error | undefined): void;
 }
 
 /**
- * Dynamic batching across callers: while one batch runs, the next one gathers; an item that finds the engine free waits
- * only for the others of the same turn of the event loop. So one item in flight pays nothing for batching, and load
- * makes batches grow.
+ * Dynamic batching across callers: while batches run, the next one gathers; an item that finds the engine free waits
+ * only for the others of the same turn of the event loop (or for `maxDelayMs`). So one item in flight pays nothing for
+ * batching, and load makes batches grow. Every item taken is answered exactly once.
  */
 export class Batcher<T, R> {
   readonly #options: BatcherOptions<T, R>;
-  #queue: Entry<T, R>[] = [];
+  readonly #parallel: number;
+  /** Ascending. */
+  readonly #preferred: number[];
+  readonly #queue = new FairQueue<Entry<T, R>>();
   #bytes = 0;
-  #busy = false;
+  #running = 0;
   #scheduled = false;
+  #timer: NodeJS.Timeout | undefined;
+  /** Milliseconds a byte lately took from being taken to its answer's; for how long to wait when the queue is full. */
+  #msPerByte = 0;
+  #lastDone = 0;
 
   constructor(options: BatcherOptions<T, R>) {
     this.#options = options;
+    this.#parallel = options.parallel ?? 1;
+    this.#preferred = (options.preferred ?? []).filter((n) => n <= options.maxBatch).toSorted((a, b) => a - b);
   }
 
   /** Bytes of the items that wait or run. */
@@ -43,56 +73,118 @@ export class Batcher<T, R> {
   /**
    * Adds an item; `done` is called exactly once, with its result or with the error of its batch.
    *
-   * @throws SemlinkError RESOURCE_EXHAUSTED when the queue is full, and then `done` is not called
+   * @throws SemlinkError RESOURCE_EXHAUSTED, with how long to wait, when the queue is full; `done` is not called then
    */
   submit(item: T, done: (result: R | undefined, error: Error | undefined) => void): void {
     const bytes = this.#options.bytesOf(item);
-    if (this.#bytes + bytes > this.#options.maxBytes && this.#bytes > 0) {
-      const filled = `${this.#bytes} of ${this.#options.maxBytes} bytes full`;
-      throw resourceExhausted('engine queue', filled, 'send fewer frames at a time, or try again in a moment');
-    }
+    if (this.#bytes + bytes > this.#options.maxBytes && this.#bytes > 0) throw this.#full();
     this.#bytes += bytes;
-    this.#queue.push({ item, bytes, done });
+    this.#queue.push(this.#options.keyOf?.(item) ?? '', { item, bytes, at: performance.now(), done });
     this.#schedule();
   }
 
+  #full(): SemlinkError {
+    const filled = `${this.#bytes} of ${this.#options.maxBytes} bytes full`;
+    const wait = Math.max(1, Math.ceil((this.#bytes * this.#msPerByte) / 2));
+    return resourceExhausted('engine queue', filled, `send fewer frames at a time, or try again in ${wait} ms`, wait);
+  }
+
   #schedule(): void {
-    if (this.#busy || this.#scheduled || this.#queue.length === 0) return;
+    if (this.#running >= this.#parallel || this.#scheduled || this.#queue.length === 0) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      void this.#runNext();
+      this.#fill(false);
     });
   }
 
-  async #runNext(): Promise<void> {
-    const full = this.#queue.length >= this.#options.maxBatch;
-    const entries = full ? this.#queue.splice(0, this.#options.maxBatch) : this.#queue;
-    if (!full) this.#queue = [];
-    this.#busy = true;
-    let results: R[] | undefined;
-    let failure: Error | undefined;
-    try {
-      results = await this.#options.run(
-        entries.map((entry) => entry.item),
-        full ? 'full' : 'idle',
-      );
-    } catch (error) {
-      failure = error as Error;
+  /** Starts batches while the engine has room. @param waited whether the items have waited as long as they may */
+  #fill(waited: boolean): void {
+    while (this.#running < this.#parallel && this.#queue.length > 0) {
+      const [size, closedBy] = this.#nextSize(waited);
+      if (size === 0) return;
+      this.#start(this.#queue.take(size), closedBy);
     }
-    this.#busy = false;
-    // The engine goes on with the next batch before this one's answers are dealt with.
-    if (this.#queue.length > 0) void this.#runNext();
-    entries.forEach((entry, i) => {
+  }
+
+  /** Size of the next batch and why; 0: it waits for company. */
+  #nextSize(waited: boolean): [size: number, closedBy: ClosedBy] {
+    const { maxBatch, maxDelayMs = 0 } = this.#options;
+    const waiting = this.#queue.length;
+    if (waiting >= maxBatch) return [maxBatch, 'full'];
+    const preferred = this.#preferred.findLast((n) => n <= waiting);
+    if (preferred !== undefined) return [preferred, 'preferred'];
+    if (waited) return [waiting, 'delay'];
+    if (maxDelayMs <= 0) return [waiting, 'idle'];
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#fill(true);
+    }, maxDelayMs);
+    return [0, 'idle'];
+  }
+
+  #start(entries: Entry<T, R>[], closedBy: ClosedBy): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const live = this.#live(entries);
+    if (live.length === 0) return;
+    this.#running++;
+    const start = performance.now();
+    // Nothing here throws by itself: what `run` throws at once is caught like what it rejects with.
+    new Promise<R[]>((resolve) =>
+      resolve(
+        this.#options.run(
+          live.map((entry) => entry.item),
+          closedBy,
+        ),
+      ),
+    ).then(
+      (results) => this.#finish(live, start, results, undefined),
+      (error: Error) => this.#finish(live, start, undefined, error),
+    );
+  }
+
+  /** Answers and leaves out those whom it would be in vain to compute. */
+  #live(entries: Entry<T, R>[]): Entry<T, R>[] {
+    const { maxWaitMs = Number.POSITIVE_INFINITY, isAbandoned } = this.#options;
+    const oldest = performance.now() - maxWaitMs;
+    const inVain = (entry: Entry<T, R>) => entry.at < oldest || (isAbandoned?.(entry.item) ?? false);
+    if (!entries.some(inVain)) return entries;
+    return entries.filter((entry) => {
+      if (!inVain(entry)) return true;
       this.#bytes -= entry.bytes;
-      try {
-        entry.done(results?.[i], failure);
-      } catch (error) {
-        // A mistake of one caller: it is not hidden, but the others of the batch have their answers first.
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
+      const [code, sentence] =
+        entry.at < oldest
+          ? [Code.DEADLINE_EXCEEDED, `waited for the engine for more than ${maxWaitMs} ms; it is overloaded`]
+          : [Code.CANCELLED, 'nobody waits for the answer any more'];
+      answer(entry, undefined, new SemlinkError(code, sentence));
+      return false;
+    });
+  }
+
+  #finish(entries: Entry<T, R>[], start: number, results: R[] | undefined, error: Error | undefined): void {
+    this.#running--;
+    const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+    const now = performance.now();
+    const took = (now - Math.max(start, this.#lastDone)) / Math.max(bytes, 1);
+    this.#lastDone = now;
+    this.#msPerByte = this.#msPerByte === 0 ? took : 0.9 * this.#msPerByte + 0.1 * took;
+    this.#bytes -= bytes;
+    // The engine goes on with the next batch before this one's answers are dealt with.
+    this.#fill(false);
+    entries.forEach((entry, i) => {
+      answer(entry, results?.[i], error);
+    });
+  }
+}
+
+function answer<T, R>(entry: Entry<T, R>, result: R | undefined, error: Error | undefined): void {
+  try {
+    entry.done(result, error);
+  } catch (mistake) {
+    // A mistake of one caller: it is not hidden, but the others of the batch have their answers first.
+    queueMicrotask(() => {
+      throw mistake;
     });
   }
 }

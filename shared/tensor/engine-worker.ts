@@ -1,9 +1,13 @@
 import { parentPort } from 'node:worker_threads';
+import { OnnxSession } from './onnx-session.js';
 import { ModelSession, type SessionPorts } from './session.js';
+
+/** A model to load: the folder of a TensorFlow SavedModel, or the content of an ONNX file. */
+export type EngineSource = string | Uint8Array;
 
 /** Asks of the engine's thread; each is answered once, in order. */
 export type EngineRequest =
-  | { id: number; kind: 'load'; folder: string; ports: SessionPorts }
+  | { id: number; kind: 'load'; source: EngineSource; ports: SessionPorts; threads: number }
   | { id: number; kind: 'run'; session: number; batch: number; inputs: (Float32Array | Uint8Array)[] };
 
 export type EngineAnswer =
@@ -13,20 +17,31 @@ export type EngineAnswer =
 
 const port = parentPort;
 if (!port) throw new Error('engine-worker runs as a worker thread of engine.ts');
-const sessions: ModelSession[] = [];
+const sessions: (ModelSession | OnnxSession)[] = [];
+let last: Promise<void> = Promise.resolve();
 
 port.on('message', (request: EngineRequest) => {
+  last = last.then(() => answer(request));
+});
+
+async function answer(request: EngineRequest): Promise<void> {
+  const { id } = request;
   try {
     if (request.kind === 'load') {
-      sessions.push(new ModelSession(request.folder, request.ports));
-      port.postMessage({ id: request.id, session: sessions.length - 1 } satisfies EngineAnswer);
+      sessions.push(await open(request));
+      port!.postMessage({ id, session: sessions.length - 1 } satisfies EngineAnswer);
       return;
     }
     const start = performance.now();
-    const output = sessions[request.session]!.run(request.batch, request.inputs);
+    const output = await sessions[request.session]!.run(request.batch, request.inputs);
     const seconds = (performance.now() - start) / 1e3;
-    port.postMessage({ id: request.id, output, seconds } satisfies EngineAnswer, [output.buffer as ArrayBuffer]);
+    port!.postMessage({ id, output, seconds } satisfies EngineAnswer, [output.buffer as ArrayBuffer]);
   } catch (error) {
-    port.postMessage({ id: request.id, error: (error as Error).message } satisfies EngineAnswer);
+    port!.postMessage({ id, error: (error as Error).message } satisfies EngineAnswer);
   }
-});
+}
+
+function open({ source, ports, threads }: Extract<EngineRequest, { kind: 'load' }>) {
+  if (typeof source === 'string') return new ModelSession(source, ports);
+  return OnnxSession.open(source, ports, threads);
+}

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { graphPorts } from '../codec/model-folder.js';
 import type { NetworkSpec } from '../codec/network.js';
 import { encoderGraph } from '../codec/network-graph.js';
+import { encoderOnnx } from '../codec/network-onnx.js';
 import { randomImages, randomWeights, SMALL_SPEC } from '../codec/small-model.fixture.js';
 import { Engine, type EngineModel } from './engine.js';
 import { ModelSession } from './session.js';
@@ -96,6 +97,35 @@ describe('Engine', () => {
     // In this thread the session call would let no timer fire at all.
     expect(ticks).toBeGreaterThan(2);
     expect(seconds).toBeGreaterThan(0.005);
+  });
+
+  it.each([
+    ['in threads of their own', { threads: 1, instances: 2 }],
+    ['small batches in this thread', { threads: 1, instances: 1, inlineFrames: 2 }],
+    ['all in this thread', { threads: 1, instances: 0 }],
+  ])('runs ONNX models %s, to the numbers of TensorFlow', async (_, options) => {
+    const own = new Engine(options);
+    const model = await own.load(encoderOnnx(SMALL_SPEC, randomWeights(SMALL_SPEC, 7)), ports);
+    expect(model.parallel).toBe(Math.max(1, options.instances));
+    const session = new ModelSession(smallFolder, ports);
+    const seeds = [1, 2, 3, 4, 5];
+    const answers = await Promise.all(seeds.map((seed) => model.run(seed, inputs(SMALL_SPEC, seed, seed))));
+    answers.forEach(({ output }, i) => {
+      const expected = session.run(seeds[i]!, inputs(SMALL_SPEC, seeds[i]!, seeds[i]));
+      expect(output).toHaveLength(expected.length);
+      output.forEach((value, at) => {
+        expect(value).toBeCloseTo(expected[at]!, 4);
+      });
+    });
+    session.dispose();
+    await own.close();
+    await expect(model.run(1, inputs(SMALL_SPEC, 1))).rejects.toThrow(/engine has been closed/);
+  });
+
+  it('never runs TensorFlow in the thread that calls', async () => {
+    await expect(new Engine({ threads: 1, instances: 0 }).load(smallFolder, ports)).rejects.toThrow(
+      'TensorFlow needs an engine with at least one instance',
+    );
   });
 
   it('rejects everything that waits exactly once when it is closed in the middle, and everything later', async () => {

@@ -1,8 +1,10 @@
-import { Worker } from 'node:worker_threads';
-import { compiledModule } from '../build/compiled.js';
-import type { EngineAnswer, EngineRequest } from './engine-worker.js';
+import { EngineThread } from './engine-thread.js';
+import type { EngineAnswer, EngineSource } from './engine-worker.js';
 import { setTensorFlowEnvironment } from './native.js';
+import { OnnxSession } from './onnx-session.js';
 import type { SessionPorts } from './session.js';
+
+export type { EngineSource } from './engine-worker.js';
 
 /** Output of one session call. */
 export interface EngineOutput {
@@ -14,79 +16,104 @@ export interface EngineOutput {
 
 /** A model loaded by an engine. */
 export interface EngineModel {
+  /** Batches that are computed at a time; further ones wait. */
+  readonly parallel: number;
   /**
-   * Runs one batch. The inputs' buffers are handed over to the engine's thread and are empty afterwards.
+   * Runs one batch on the instance with the least to do. The inputs are the engine's from now on: their buffers are
+   * handed over to its thread.
    *
    * @param inputs one array an input port, batch * (product of its shape) elements
    */
   run(batch: number, inputs: (Float32Array | Uint8Array)[]): Promise<EngineOutput>;
 }
 
-interface Waiting {
-  resolve(answer: EngineAnswer): void;
-  reject(error: Error): void;
+export interface EngineOptions {
+  /**
+   * Threads of one session call. TensorFlow has one setting for a process: the first engine of a process that loads a
+   * TensorFlow model decides for those that follow, and `TF_NUM_INTRAOP_THREADS` in the environment before all of them.
+   * ONNX Runtime takes it for each model.
+   */
+  threads: number;
+  /** Threads that each run a batch of their own. Default 1; 0: none, everything is computed in the caller's thread. */
+  instances?: number;
+  /**
+   * Batches of at most so many run in the caller's thread, which saves two changes of threads (about 0.1 ms of processor
+   * time) and holds up whatever else the thread does. ONNX models only: TensorFlow never runs there. Default 0.
+   */
+  inlineFrames?: number;
 }
 
 /**
- * TensorFlow in a thread of its own, so that it never holds up the thread that serves gRPC. Requests run one after the
- * other in the order of the calls.
+ * TensorFlow or ONNX Runtime in threads of their own, so that they never hold up the thread that serves gRPC. The kind
+ * of a model decides which of the two runs it.
  */
 export class Engine {
-  readonly #worker: Worker;
-  readonly #waiting = new Map<number, Waiting>();
-  #next = 0;
-  #failure: Error | undefined;
-  /** Called once when the thread dies; every waiting and later call fails with the same error. */
+  readonly #threads: EngineThread[];
+  readonly #options: EngineOptions;
+  #failed = false;
+  #closed = false;
+  /** Called once when a thread dies; every later call fails. */
   onFailure: ((error: Error) => void) | undefined;
 
-  /** @param threads TensorFlow threads of one session call */
-  constructor(options: { threads: number }) {
+  constructor(options: EngineOptions) {
+    this.#options = options;
     setTensorFlowEnvironment(options.threads);
-    this.#worker = new Worker(compiledModule('shared/tensor/engine-worker.ts'), { name: 'semlink-engine' });
-    this.#worker.on('message', (answer: EngineAnswer) => {
-      const waiting = this.#waiting.get(answer.id);
-      this.#waiting.delete(answer.id);
-      if ('error' in answer) waiting?.reject(new Error(answer.error));
-      else waiting?.resolve(answer);
-    });
-    this.#worker.on('error', (error) => this.#fail(error));
-    this.#worker.on('exit', (code) => this.#fail(new Error(`the TensorFlow thread ended (exit code ${code})`)));
+    const failed = (error: Error): void => {
+      if (this.#failed) return;
+      this.#failed = true;
+      this.onFailure?.(error);
+      for (const thread of this.#threads) void thread.close();
+    };
+    this.#threads = Array.from(
+      { length: options.instances ?? 1 },
+      (_, i) => new EngineThread(`semlink-engine-${i}`, failed),
+    );
   }
 
-  /** @throws Error when TensorFlow is not set up or the model cannot be loaded */
-  async load(folder: string, ports: SessionPorts): Promise<EngineModel> {
-    const loaded = await this.#ask({ id: this.#next++, kind: 'load', folder, ports }, []);
-    const { session } = loaded as Extract<EngineAnswer, { session: number }>;
+  /**
+   * Loads a model into every thread.
+   *
+   * @throws Error when TensorFlow is not set up or the model cannot be loaded
+   */
+  async load(source: EngineSource, ports: SessionPorts): Promise<EngineModel> {
+    const ask = { kind: 'load', source, ports, threads: this.#options.threads } as const;
+    const loaded = await Promise.all(this.#threads.map((thread) => thread.ask(ask)));
+    const sessions = loaded.map((answer) => (answer as Extract<EngineAnswer, { session: number }>).session);
+    const { threads, inlineFrames = 0 } = this.#options;
+    const wantsInline = inlineFrames > 0 || this.#threads.length === 0;
+    const inline = typeof source !== 'string' && wantsInline && (await OnnxSession.open(source, ports, threads));
+    if (!inline && this.#threads.length === 0) throw new Error('TensorFlow needs an engine with at least one instance');
+    const here = this.#threads.length === 0 ? Number.POSITIVE_INFINITY : inlineFrames;
     return {
+      parallel: Math.max(1, this.#threads.length),
       run: async (batch, inputs) => {
+        if (inline && batch <= here) return this.#runHere(inline, batch, inputs);
         const buffers = inputs.map((input) => input.buffer as ArrayBuffer);
-        const answer = await this.#ask({ id: this.#next++, kind: 'run', session, batch, inputs }, buffers);
-        return answer as EngineOutput & EngineAnswer;
+        const least = this.#leastBusy();
+        const ask = { kind: 'run', session: sessions[least]!, batch, inputs } as const;
+        return (await this.#threads[least]!.ask(ask, buffers)) as EngineOutput & EngineAnswer;
       },
     };
   }
 
-  /** Ends the thread; what still waits fails. */
+  /** Ends the threads; what still waits fails. */
   async close(): Promise<void> {
-    this.#failure ??= new Error('the engine has been closed');
-    await this.#worker.terminate();
-    this.#fail(this.#failure);
+    this.#closed = true;
+    await Promise.all(this.#threads.map((thread) => thread.close()));
   }
 
-  #ask(request: EngineRequest, transfer: ArrayBuffer[]): Promise<EngineAnswer> {
-    if (this.#failure) return Promise.reject(this.#failure);
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(request.id, { resolve, reject });
-      this.#worker.postMessage(request, transfer);
-    });
+  async #runHere(session: OnnxSession, batch: number, inputs: (Float32Array | Uint8Array)[]): Promise<EngineOutput> {
+    if (this.#closed) throw new Error('the engine has been closed');
+    const start = performance.now();
+    const output = await session.run(batch, inputs);
+    return { output, seconds: (performance.now() - start) / 1e3 };
   }
 
-  #fail(error: Error): void {
-    const first = this.#failure === undefined;
-    this.#failure ??= error;
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
-    for (const { reject } of waiting) reject(this.#failure);
-    if (first) this.onFailure?.(this.#failure);
+  #leastBusy(): number {
+    let least = 0;
+    for (let i = 1; i < this.#threads.length; i++) {
+      if (this.#threads[i]!.waiting < this.#threads[least]!.waiting) least = i;
+    }
+    return least;
   }
 }
