@@ -17,6 +17,12 @@ describe('channel messages', () => {
     { model: 'rayleigh-block', snrDb: 12, coherenceSymbols: 16 },
     { model: 'rayleigh-fast', snrDb: 1 },
     { model: 'external', snrDb: 1, external: { ...externalDefaults, form: 'srsran', pilotSymbols: 3 } },
+    {
+      model: 'replay',
+      snrDb: 1,
+      replay: { file: '/a.sigmf-meta#b', mode: 'channel', loop: false, start: 2 ** 53 - 1 },
+    },
+    { model: 'replay', snrDb: 1, replay: { file: '/a.sigmf-meta', mode: 'samples', loop: true } },
     { model: 'rician-block', snrDb: 1, coherenceSymbols: 0, kFactorDb: -3 },
     { model: 'jakes', snrDb: 1, dopplerHz: 70 },
     { model: 'jakes', snrDb: 1, dopplerHz: 70, kFactorDb: 0 },

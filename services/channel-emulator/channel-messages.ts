@@ -2,11 +2,14 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { ChannelSettings } from '../../shared/channel/channel-config.js';
 import type { MultipathSettings, StaticTap, TdlModelName } from '../../shared/channel/channel-settings.js';
+import type { ReplaySettings } from '../../shared/channel/replay.js';
 import type { Trace } from '../../shared/channel/trace.js';
 import {
   type ChannelConfig,
   ChannelConfigSchema,
   type Multipath,
+  type ReplayChannel,
+  ReplayMode,
   TdlProfile,
   type TraceChannel,
 } from '../../shared/gen/semlink/v1/channel_emulator_pb.js';
@@ -80,11 +83,13 @@ export function settingsFrom(channel: ChannelConfig | undefined): ChannelSetting
       return { model: 'erasure', ...bare, ...erasureFrom(model.value) };
     case 'gilbertElliott':
       return { model: 'gilbert-elliott', ...bare, ...gilbertElliottFrom(model.value) };
+    case 'replay':
+      return { model: 'replay', ...bare, replay: replayFrom(model.value) };
     case 'external':
       return { model: 'external', ...bare, external: externalFrom(model.value) };
     case undefined: {
       const all =
-        'awgn, rayleigh_block, rayleigh_fast, rician_block, jakes, tdl, taps, trace, erasure, gilbert_elliott, external';
+        'awgn, rayleigh_block, rayleigh_fast, rician_block, jakes, tdl, taps, trace, erasure, gilbert_elliott, replay, external';
       throw invalidArgument('channel.model', undefined, `choose one of ${all}`);
     }
   }
@@ -135,6 +140,11 @@ function modelMessage(settings: ChannelSettings): ModelMessage {
       return { case: 'erasure', value: erasureMessage(settings) };
     case 'gilbert-elliott':
       return { case: 'gilbertElliott', value: gilbertElliottMessage(settings) };
+    case 'replay': {
+      const { file, mode, loop, start } = settings.replay;
+      const value = { file, mode: mode === 'channel' ? ReplayMode.CHANNEL : ReplayMode.SAMPLES, once: !loop };
+      return { case: 'replay', value: { ...value, ...(start !== undefined && { start: BigInt(start) }) } };
+    }
     case 'external':
       return { case: 'external', value: externalMessage(settings.external) };
     default: {
@@ -144,6 +154,15 @@ function modelMessage(settings: ChannelSettings): ModelMessage {
       return { case: 'tdl', value: { profile, delaySpreadSeconds, dopplerHz, multipath } };
     }
   }
+}
+
+function replayFrom({ file, mode, once, start }: ReplayChannel): ReplaySettings {
+  return {
+    file,
+    mode: mode === ReplayMode.CHANNEL ? 'channel' : 'samples',
+    loop: !once,
+    ...(start !== undefined && { start: Number(start) }),
+  };
 }
 
 function multipathFrom(multipath: Multipath | undefined): MultipathSettings {

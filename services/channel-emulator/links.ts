@@ -90,9 +90,9 @@ export class Links {
     if (isOutside(model)) throw new Error(`link ${linkId} has an outside channel: use propagateOutside`);
     const k = symbols.length / 2;
     const time = takeAir(settings.air, link, k, position, settings.air.realTime ? performance.now() : 0);
-    const { gains, blockSymbols, noisePower, erased } = model.apply(symbols, link, symbols);
+    const { gains, blockSymbols, noisePower, erased, snrDb = model.snrDb } = model.apply(symbols, link, symbols);
     link.position += k;
-    const { name, snrDb } = model;
+    const { name } = model;
     return { gains, blockSymbols, noisePower, ...(erased && { erased }), model: name, snrDb, position, time };
   }
 
@@ -142,7 +142,7 @@ export class Links {
    */
   set(linkId: string, settings: LinkSettings, change: LinkChange): void {
     const before = linkId === '' ? this.#default : this.#own.get(linkId);
-    const channel = this.#channelOf(settings, before);
+    const channel = this.#channelOf(linkId === '' ? settings : startingHere(settings, this.positionOf(linkId)), before);
     if (linkId === '') {
       this.#default = channel;
     } else {
@@ -290,6 +290,13 @@ export class Links {
     this.#outside.set(linkId, settled);
     return inOrder;
   }
+}
+
+/** A recording that does not say where it begins begins where the link is. */
+function startingHere(settings: LinkSettings, position: number): LinkSettings {
+  const { channel } = settings;
+  if (channel.model !== 'replay' || channel.replay.start !== undefined) return settings;
+  return { ...settings, channel: { ...channel, replay: { ...channel.replay, start: position } } };
 }
 
 /** An outside process is let go when nothing uses it any more. */

@@ -21,6 +21,8 @@ import type { ChannelModel } from './model.js';
 import { OfdmMultipath, TimeDomainMultipath } from './multipath.js';
 import { Oscillator } from './oscillator.js';
 import { RayleighBlockChannel } from './rayleigh-block.js';
+import { loadRecording } from './recording.js';
+import { ReplayChannel } from './replay.js';
 import { Shadowing } from './shadowing.js';
 import { type Multipath, staticMultipath, tdlMultipath } from './tdl.js';
 import { TraceFading } from './trace-fading.js';
@@ -37,9 +39,9 @@ export { greatestSnrDb, leastSnrDb } from './check-settings.js';
 const greatestDelaySymbols = 4096;
 
 /**
- * The model of these settings, with its impairments.
+ * The model of these settings, with its impairments; a recording is read.
  * @throws SemlinkError INVALID_ARGUMENT naming the setting that is out of range, FAILED_PRECONDITION for a model that is
- * not computed here
+ * not computed here, and as `loadRecording`
  */
 export function createChannelModel(settings: ChannelSettings): ChannelModel {
   checkSettings(settings);
@@ -54,6 +56,9 @@ export function createChannelModel(settings: ChannelSettings): ChannelModel {
       Code.FAILED_PRECONDITION,
       'the model external is a process outside; send frames through a channel-emulator, or choose a model that is computed',
     );
+  }
+  if (settings.model === 'replay') {
+    return new ReplayChannel(loadRecording(settings.replay.file), settings.replay, snrDb);
   }
   if (settings.model === 'trace') {
     const { trace, interpolation = 'linear', loop = true } = settings;
@@ -79,7 +84,7 @@ function impairmentParts(impairments: ImpairmentSettings, symbolRateHz: number):
 }
 
 function fadingOf(
-  settings: Exclude<ChannelSettings, { model: 'trace' | 'erasure' | 'gilbert-elliott' | 'external' }>,
+  settings: Exclude<ChannelSettings, { model: 'trace' | 'erasure' | 'gilbert-elliott' | 'replay' | 'external' }>,
   symbolRateHz: number,
 ): Fading {
   switch (settings.model) {
@@ -138,6 +143,8 @@ export function typicalSettings(model: ChannelModelName, snrDb: number): Channel
       return { model, snrDb, probability: 0.1, unit: 'frame' };
     case 'gilbert-elliott':
       return { model, snrDb, goodToBad: 0.01, badToGood: 0.1, unit: 'frame', stepSymbols: 64 };
+    case 'replay':
+      return { model, snrDb, replay: { file: '', mode: 'samples', loop: true } };
     case 'external':
       return { model, snrDb, external: externalDefaults };
     default:

@@ -12,6 +12,7 @@ import {
 } from './channel-settings.js';
 import { checkSettings, greatestCoherence, greatestSnrDb, greatestSubcarriers, leastSnrDb } from './check-settings.js';
 import { type ExternalSettings, externalDefaults, externalForms, externalLimits } from './external.js';
+import { replayModes } from './replay.js';
 import { loadTrace } from './trace-file.js';
 
 const probability = () => z.number().min(0).max(1);
@@ -63,6 +64,17 @@ export const channelOptions = {
   }),
   traceLoop: option(z.boolean().default(true), {
     description: 'trace: starts over at the end; otherwise the last value stays.',
+  }),
+  replayFile: option(z.string().default(''), {
+    description: 'replay: a recording of the air, FILE.sigmf-meta, with #LINK where it has several links.',
+    placeholder: 'FILE',
+  }),
+  replayMode: option(z.enum(replayModes).default('samples'), {
+    description:
+      'replay: samples, what was received, whatever is sent; or channel, the recorded gains and noise on what is sent.',
+  }),
+  replayLoop: option(z.boolean().default(true), {
+    description: 'replay: starts over at the end; otherwise later frames fail.',
   }),
   loss: option(z.enum(['none', 'erasure', 'gilbert-elliott']).default('none'), {
     description: 'Loss on top of any model; the models erasure and gilbert-elliott have it in any case.',
@@ -183,6 +195,10 @@ async function fadingOf(options: ChannelOptions) {
     case 'gilbert-elliott': {
       const { kind: _, ...loss } = lossOf(options, model);
       return { model, ...loss };
+    }
+    case 'replay': {
+      const { replayFile: file, replayMode: mode, replayLoop: loop } = options;
+      return { model, replay: { file, mode, loop } };
     }
     case 'external':
       return { model, external: externalOf(options) };

@@ -1,4 +1,5 @@
 import type { ExternalSettings } from './external.js';
+import type { ReplaySettings } from './replay.js';
 import type { Trace } from './trace.js';
 
 /** Symbols a second of a link that says nothing else: 1 MBd. */
@@ -25,8 +26,11 @@ export const simulatedModelNames = [
   'gilbert-elliott',
 ] as const;
 
-/** All channel models, by the names used in `ChannelState.model`, files and flags; `external` needs a channel-emulator. */
-export const channelModelNames = [...simulatedModelNames, 'external'] as const;
+/**
+ * All channel models, by the names used in `ChannelState.model`, files and flags; `replay` needs a recording, `external` a
+ * channel-emulator.
+ */
+export const channelModelNames = [...simulatedModelNames, 'replay', 'external'] as const;
 
 /** How multipath meets the symbols; see `multipath.ts`. */
 export interface MultipathSettings {
@@ -138,6 +142,8 @@ export type FadingSettings =
   /** Noise alone, with a loss of its own. */
   | ({ model: 'erasure' } & ErasureSettings)
   | ({ model: 'gilbert-elliott' } & GilbertElliottSettings)
+  /** A recording is the whole channel; `snrDb` counts for one that says nothing of its noise. */
+  | { model: 'replay'; replay: ReplaySettings }
   /** An outside process is the whole channel; `snrDb` is what it is declared to have. */
   | { model: 'external'; external: ExternalSettings };
 

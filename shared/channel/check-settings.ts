@@ -10,6 +10,7 @@ import {
   type StaticTap,
 } from './channel-settings.js';
 import { checkExternal } from './external.js';
+import { checkReplay } from './replay.js';
 import { checkTrace } from './trace.js';
 
 export const leastSnrDb = -40;
@@ -59,21 +60,23 @@ function checkFading(settings: ChannelSettings, symbolRateHz: number): void {
     case 'gilbert-elliott':
       checkGilbertElliott(settings);
       return;
+    case 'replay':
+      checkReplay(settings.replay);
+      checkNoImpairments(settings, 'the recording');
+      return;
     case 'external':
       checkExternal(settings.external);
-      if (settings.impairments) {
-        throw invalidArgument(
-          'impairments',
-          settings.impairments,
-          'the outside process is the whole channel; leave them out',
-        );
-      }
+      checkNoImpairments(settings, 'the outside process');
       return;
     default:
       checkRange('delay_spread_seconds', settings.delaySpreadSeconds, 0, 1e-5, '0 to 10 us (0.00001)');
       checkDoppler(settings.dopplerHz, symbolRateHz);
       checkMultipath(settings);
   }
+}
+
+function checkNoImpairments({ impairments }: ChannelSettings, whole: string): void {
+  if (impairments) throw invalidArgument('impairments', impairments, `${whole} is the whole channel; leave them out`);
 }
 
 function checkImpairments(impairments: ImpairmentSettings, symbolRateHz: number): void {

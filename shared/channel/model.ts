@@ -14,6 +14,8 @@ export interface ChannelEffect {
   readonly blockSymbols: number;
   /** N0, noise power per complex symbol (linear), a binary32 value; sigma^2 = N0/2 per real dimension. */
   readonly noisePower: number;
+  /** Average Es/N0 in dB of this frame where it is not the model's: frames of a recording have their own. */
+  readonly snrDb?: number;
   /** True: the frame was lost on the air and must not be handed on; its symbols and gains are 0. */
   readonly erased?: boolean;
 }

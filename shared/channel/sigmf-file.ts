@@ -3,6 +3,7 @@ import { invalidArgument, notFound } from '../rpc/errors.js';
 import {
   dataExtension,
   metaExtension,
+  type SigmfFrame,
   type SigmfMeta,
   type SigmfType,
   sampleBytes,
@@ -14,7 +15,7 @@ import type { Trace } from './trace.js';
 /** Largest description that is read. */
 const greatestMetaBytes = 512 * 2 ** 20;
 /** Value of one integer step where a recording of somebody else does not say: full scale is 1. */
-const plainScale = 1 / 32_768;
+export const plainScale = 1 / 32_768;
 
 /** @param file NAME, NAME.sigmf-meta or NAME.sigmf-data */
 export function sigmfName(file: string): string {
@@ -31,6 +32,15 @@ export async function readSigmfMeta(file: string): Promise<SigmfMeta> {
     if (error.code === 'ENOENT') throw notFound('SigMF recording', name, 'there is no such file');
     throw invalidArgument('SigMF recording', name, `it cannot be read: ${error.message}`);
   });
+  return parseSigmfMeta(text, name);
+}
+
+/**
+ * What the text of a `.sigmf-meta` file says.
+ * @param name of the file, for messages
+ * @throws SemlinkError INVALID_ARGUMENT as `readSigmfMeta`
+ */
+export function parseSigmfMeta(text: string, name: string): SigmfMeta {
   if (text.length > greatestMetaBytes) throw invalidArgument('size of the recording', text.length, 'split it');
   let meta: SigmfMeta;
   try {
@@ -78,6 +88,18 @@ export async function readSigmfSamples(
 }
 
 /**
+ * The link that is meant: the one named, or the only one.
+ * @throws SemlinkError INVALID_ARGUMENT when there is no such link, or more than one and none named
+ */
+export function linkOfRecording(frames: readonly SigmfFrame[], linkId?: string): string {
+  const links = [...new Set(frames.map((frame) => frame['semlink:link']).filter((one) => one !== undefined))];
+  const link = linkId ?? links[0];
+  if (link !== undefined && (linkId !== undefined || links.length === 1) && links.includes(link)) return link;
+  const known = links.slice(0, 5).join(', ') || 'none';
+  throw invalidArgument('link of the recording', linkId, `name one as FILE.sigmf-meta#LINK; it has ${known}`);
+}
+
+/**
  * The gains that a link had while it was recorded, as a channel trace: the `trace` model replays them. Point times are
  * the link's own, position / sample rate, from 0.
  *
@@ -85,12 +107,7 @@ export async function readSigmfSamples(
  * @throws SemlinkError INVALID_ARGUMENT when there is no such link, more than one and none named, or no gains
  */
 export function traceOfRecording(meta: SigmfMeta, linkId?: string): Trace {
-  const links = [...new Set(meta.annotations.map((frame) => frame['semlink:link']).filter((one) => one !== undefined))];
-  const link = linkId ?? links[0];
-  if (link === undefined || (linkId === undefined && links.length > 1) || !links.includes(link)) {
-    const known = links.slice(0, 5).join(', ') || 'none';
-    throw invalidArgument('link of the recording', linkId, `name one as FILE.sigmf-meta#LINK; it has ${known}`);
-  }
+  const link = linkOfRecording(meta.annotations, linkId);
   const rate = meta.global['core:sample_rate'] ?? 1e6;
   const timesSeconds: number[] = [];
   const values: number[] = [];

@@ -32,6 +32,7 @@ const models: Record<string, Fields> = {
   trace: { trace: 'any', interpolation: 'string', loop: 'boolean' },
   erasure,
   'gilbert-elliott': gilbertElliott,
+  replay: { replay: { file: 'string', mode: 'string', loop: 'boolean', start: 'number' } },
   external: {
     external: {
       form: 'string',

@@ -34,6 +34,18 @@ describe('a patch', () => {
     }
   });
 
+  it('lets a recording that is named begin anew', () => {
+    const file = '/air.sigmf-meta';
+    const replayed = patchSettings(base, {
+      channel: { model: 'replay', replay: { file, start: 7 }, impairments: null },
+    });
+    expect(replayed.channel).toMatchObject({ replay: { file, start: 7, mode: 'samples', loop: true } });
+    const other = patchSettings(replayed, { channel: { replay: { mode: 'channel' }, snrDb: 2 } });
+    expect(other.channel).toMatchObject({ replay: { start: 7, mode: 'channel' } });
+    const again = patchSettings(other, { channel: { replay: { file } } });
+    expect(again.channel).toEqual({ model: 'replay', snrDb: 2, replay: { file, mode: 'channel', loop: true } });
+  });
+
   it('takes optional values away with null', () => {
     const pilots = patchSettings(base, { feedback: { pilots: { count: 4 } } });
     expect(pilots.feedback.pilots).toEqual({ count: 4, powerDb: 0, equalise: false });

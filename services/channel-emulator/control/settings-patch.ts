@@ -72,7 +72,12 @@ function patchChannel(base: ChannelSettings, patch: JsonObject, where: string): 
     const todo = `${name} has ${Object.keys(fields).join(', ')}`;
     throw invalidArgument(`${where}: channel.${stranger}`, patch[stranger], todo);
   }
-  return merge(from, patch) as ChannelSettings;
+  const merged = merge(from, patch) as ChannelSettings;
+  // A recording that is named, be it the same, begins anew.
+  const { replay } = patch;
+  if (merged.model !== 'replay' || !isObject(replay) || !('file' in replay) || 'start' in replay) return merged;
+  const { start: _, ...rest } = merged.replay;
+  return { ...merged, replay: rest };
 }
 
 /** Pilots that were not there before start from their defaults. */
