@@ -24,7 +24,7 @@ export interface FrameStreamClientOptions<F extends FrameLike, Req, Res extends 
   greeting?: () => Req | undefined;
   /** Connected, draining, down: for the log. */
   onState?: (state: StreamState, detail: string) => void;
-  /** Bytes queued and in flight together. Default 8 MiB. */
+  /** Bytes queued and in flight together. Default 8 MiB. What the peer's transport holds besides: its `windowBytes`. */
   windowBytes?: number;
   batch?: Partial<BatchLimits>;
   /** A frame without an answer for so long is answered DEADLINE_EXCEEDED, milliseconds. Default 30,000. */

@@ -41,7 +41,11 @@ export interface FrameStreamServerOptions<F extends FrameLike, Req, Res> {
   onRequest?: (request: Req, stream: FrameStream) => void;
   /** The stream is over, for whatever reason; once. */
   onEnd?: (stream: FrameStream) => void;
-  /** Reading pauses while so many bytes have been accepted and not answered. Default 8 MiB. */
+  /**
+   * Reading pauses while so many bytes have been accepted and not answered. Default 8 MiB. grpc-js reads up to 16 messages
+   * (the object-mode high-water mark of its streams) ahead of a pause; they lie beyond this window, bounded by the largest
+   * message accepted each.
+   */
   windowBytes?: number;
   batch?: Partial<BatchLimits>;
   /** Frames beyond this many in one message are answered RESOURCE_EXHAUSTED. Default 4,096. */
