@@ -1,5 +1,10 @@
+import path from 'node:path';
 import { z } from 'zod';
+import { projectRoot } from '../../shared/build/compiled.js';
 import { group, option } from '../../shared/config/index.js';
+
+/** The stored knowledge that comes with SemLink. */
+export const SHIPPED_KNOWLEDGE = path.join(projectRoot, 'shared', 'knowledge', 'cifar10');
 
 /** Fields of every command that reads or writes a knowledge set. */
 export function storeFields(fallback: string, description: string) {

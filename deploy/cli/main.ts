@@ -45,7 +45,7 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     load: async () => (await import('./commands/evaluate.js')).evaluate,
   },
   bench: {
-    summary: 'Measures the speed of a part on this machine: the channel models, stored knowledge.',
+    summary: 'Measures the speed of a part on this machine: the channel models, stored knowledge, training.',
     load: async () => (await import('./commands/bench.js')).bench,
   },
 };

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Cifar10Options, type Cifar10Split, loadCifar10 } from './cifar10.js';
+import { type Cifar100Options, type Cifar100Split, loadCifar100 } from './cifar100.js';
 
 /** A data set in memory, with the checksum that knowledge about it carries. */
 export interface LabelledDataSet {
@@ -35,4 +36,10 @@ export async function cifar10DataSet(split: Cifar10Split, options: Cifar10Option
     classes: classNames.length,
     sha256: dataSetSha256(images, labels),
   };
+}
+
+/** A split of CIFAR-100 with its 100 fine classes; see `loadCifar100` for memory and errors. */
+export async function cifar100DataSet(split: Cifar100Split, options: Cifar100Options = {}): Promise<LabelledDataSet> {
+  const { images, ...rest } = await loadCifar100(split, options);
+  return { name: `cifar100/${split}`, rgb: images, ...rest, sha256: dataSetSha256(images, rest.labels) };
 }

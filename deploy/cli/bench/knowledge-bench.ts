@@ -25,6 +25,8 @@ export interface KnowledgeBench {
   grpc_sequential_records_per_second: number;
   /** All files of the set, headers, checksums and manifest included. */
   bytes_per_view: number;
+  /** The whole distribution as 32-bit floating point. */
+  dense_bytes_per_view: number;
   records: number;
 }
 
@@ -65,6 +67,7 @@ export async function benchKnowledge(images: number, views: number, runs: number
         grpc_records_per_second: Math.round(shuffled),
         grpc_sequential_records_per_second: Math.round(sequential),
         bytes_per_view: bytes / records,
+        dense_bytes_per_view: 4 * CLASSES,
         records,
       };
     } finally {

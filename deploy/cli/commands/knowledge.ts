@@ -4,6 +4,7 @@ import { defineConfig, loadConfigOrExit, option } from '../../../shared/config/i
 import type { KnowledgeDescription } from '../../../shared/gen/semlink/v1/knowledge_pb.js';
 import { exportKnowledge } from '../../../shared/knowledge/export.js';
 import { KnowledgeSet } from '../../../shared/knowledge/knowledge-set.js';
+import { setSize } from '../../../shared/knowledge/set-size.js';
 import { openStore } from '../../../shared/knowledge/store.js';
 import { verifyKnowledge } from '../../../shared/knowledge/verify.js';
 import type { Command } from '../command.js';
@@ -51,10 +52,10 @@ const ACTIONS: Record<string, Action> = {
     const store = await openStore(config.store, config.s3);
     const set = await KnowledgeSet.open(store);
     process.stdout.write(descriptionText(set.description, store.url));
-    const bytes = set.manifest.shards.reduce((sum, shard) => sum + shard.bytes, 0);
-    const perView = (bytes / set.records).toFixed(2);
+    const { bytes, bytesPerView, denseBytesPerView } = await setSize(store, set);
     process.stdout.write(
-      `shards        ${set.manifest.shards.length}, ${bytes} bytes, ${perView} bytes a view with everything\n`,
+      `shards        ${set.manifest.shards.length}, ${bytes} bytes, ${bytesPerView.toFixed(2)} bytes a view with everything; ` +
+        `whole distributions as float32 would take ${denseBytesPerView}\n`,
     );
     return 0;
   },

@@ -15,11 +15,11 @@ import {
   option,
 } from '../../../shared/config/index.js';
 import { augmentation } from '../../../shared/data/augment.js';
-import { cifar10DataSet } from '../../../shared/data/labelled-images.js';
+import { cifar10DataSet, cifar100DataSet, type LabelledDataSet } from '../../../shared/data/labelled-images.js';
 import { describeKnowledge, IMAGES_PER_SHARD } from '../../../shared/knowledge/description.js';
 import { openStore } from '../../../shared/knowledge/store.js';
 import type { Command } from '../command.js';
-import { storeFields } from '../knowledge-options.js';
+import { s3Group } from '../knowledge-options.js';
 import { ProgressLine } from '../progress-line.js';
 
 const definition = defineConfig({
@@ -29,7 +29,17 @@ const definition = defineConfig({
     'Asks a large model about every view of every image once and stores what it says; training then never needs it. Stopped or killed, the same command goes on where it was.',
   fields: {
     teacher: option(z.string().min(1), { description: `The large model: ${TEACHER_FORMS}.`, placeholder: 'SPEC' }),
-    dataset: option(z.enum(['cifar10']).default('cifar10'), { description: 'Data set.' }),
+    dataset: option(z.enum(['cifar10', 'cifar100']).default('cifar10'), {
+      description: 'Data set; CIFAR-100 with its 100 fine classes.',
+    }),
+    data: option(z.string().optional(), {
+      description:
+        "Folder with train.bin and test.bin of CIFAR-100's binary version, which you bring; default: cifar100 in the cache folder.",
+      placeholder: 'FOLDER',
+    }),
+    verify: option(z.boolean().default(true), {
+      description: 'Only the published images of CIFAR-100 will do; without it, any in the same layout.',
+    }),
     split: option(z.enum(['train', 'holdout', 'test']).default('train'), {
       description: 'Part of it; only train is for learning.',
     }),
@@ -37,7 +47,9 @@ const definition = defineConfig({
     views: option(z.int().min(1).max(65_535).default(10), {
       description: 'Views of each image; the first is the image itself, the others are shifted and flipped.',
     }),
-    k: option(z.int().min(1).max(255).default(4), { description: 'Most probable classes stored a view.' }),
+    k: option(z.int().min(1).max(255).optional(), {
+      description: 'Most probable classes stored a view; default: 4 of CIFAR-10, 7 of CIFAR-100 (14 and 23 bytes).',
+    }),
     seed: option(
       z
         .int()
@@ -49,13 +61,20 @@ const definition = defineConfig({
     feature: option(z.int().min(0).max(65_536).default(0), {
       description: "Values of the teacher's projected feature stored a view; 0: none.",
     }),
-    ...storeFields('shared/knowledge/cifar10', 'Where the set is stored; the folder or prefix is all its own.'),
+    store: option(z.string().min(1).optional(), {
+      description:
+        'Where the set is stored, a folder or s3://bucket/prefix that is all its own; default: shared/knowledge/DATASET.',
+      placeholder: 'URL',
+    }),
+    s3: s3Group(),
     teacherCache: option(hostPort().optional(), {
       description: 'Store through the teacher-cache that runs there instead, as the set that --set names.',
       placeholder: 'HOST:PORT',
       range: HOST_PORT_RANGE,
     }),
-    set: option(z.string().default('cifar10'), { description: 'Name of the set in the teacher-cache.' }),
+    set: option(z.string().optional(), {
+      description: "Name of the set in the teacher-cache; default: the data set's.",
+    }),
     shard: option(
       z
         .string()
@@ -73,7 +92,16 @@ const definition = defineConfig({
     }),
     threads: option(z.int().min(1).max(256).default(1), { description: 'Threads of the model.' }),
   },
+  check: ({ dataset, data, verify }) => {
+    if (dataset === 'cifar100' || (data === undefined && verify)) return undefined;
+    return '--data and --no-verify are for --dataset cifar100: the set-up fetches CIFAR-10 and checks it.';
+  },
 });
+
+type TeachConfig = ConfigOf<typeof definition>;
+
+/** Classes stored a view where nothing else is asked for: what fits into 16 and 24 bytes. */
+const TOP_K = { cifar10: 4, cifar100: 7 } as const;
 
 /** Exit status of a command that was stopped by a signal, as a shell has it. */
 const STOPPED = 130;
@@ -90,7 +118,7 @@ export const teach: Command = {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 
     const spec = await readTeacherSpec(config.teacher);
-    const data = await cifar10DataSet(config.split);
+    const data = await openDataSet(config);
     const teacher = await openTeacher(spec, { width: data.width, height: data.height, threads: config.threads });
     if (teacher.classes !== data.classes) {
       throw new Error(`${spec.name} knows ${teacher.classes} classes, ${data.name} has ${data.classes}`);
@@ -104,7 +132,7 @@ export const teach: Command = {
       augmentation: augmentation(config.seed),
       images: config.images ?? data.count,
       views: config.views,
-      topK: config.k,
+      topK: config.k ?? TOP_K[config.dataset],
       featureSize: config.feature,
       imagesPerShard: config.imagesPerShard,
     });
@@ -134,17 +162,23 @@ export const teach: Command = {
   },
 };
 
+function openDataSet({ dataset, split, data, verify }: TeachConfig): Promise<LabelledDataSet> {
+  return dataset === 'cifar10' ? cifar10DataSet(split) : cifar100DataSet(split, { folder: data, verify });
+}
+
 async function openTarget(
-  config: ConfigOf<typeof definition>,
+  config: TeachConfig,
   say: (sentence: string) => void,
 ): Promise<{ target: KnowledgeTarget; place: string; close: () => void }> {
   if (config.teacherCache !== undefined) {
     const client = new KnowledgeClient({ address: config.teacherCache });
-    const place = `"${config.set}" at ${config.teacherCache}`;
-    return { target: new CacheTarget(client, config.set), place, close: () => client.close() };
+    const set = config.set ?? config.dataset;
+    const place = `"${set}" at ${config.teacherCache}`;
+    return { target: new CacheTarget(client, set), place, close: () => client.close() };
   }
-  const store = await openStore(config.store, config.s3);
-  return { target: new StoreTarget(store, say), place: config.store, close: () => store.close() };
+  const place = config.store ?? `shared/knowledge/${config.dataset}`;
+  const store = await openStore(place, config.s3);
+  return { target: new StoreTarget(store, say), place, close: () => store.close() };
 }
 
 function progressText({ done, total, viewsPerSecond, secondsLeft }: TeachingProgress): string {
