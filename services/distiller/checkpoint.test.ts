@@ -43,6 +43,21 @@ describe('CheckpointFile', () => {
     expect(await checkpoints().read()).toBeUndefined();
   });
 
+  it('keeps the best look of a run that may stop early', async () => {
+    const early = { best: { accuracy: 0.875, epoch: 4, average: Float32Array.of(1, 2, 3) }, inVain: 2 };
+    await checkpoints().write({ ...checkpointOf(1), early });
+    expect(await checkpoints().read()).toEqual({ ...checkpointOf(1), early });
+  });
+
+  it('goes by what the teacher said, not by where it lies', async () => {
+    const origin = { teacher: 't', teacherSha256: 'a', augmentationSha256: 'b', views: 10, topK: 4 };
+    const at = (knowledge: string, teacherSha256: string) =>
+      new CheckpointFile(folder, configWith({ knowledge }), { ...origin, teacherSha256 });
+    await at('/here', 'a').write(checkpointOf(1));
+    expect(await at('/there', 'a').read()).toEqual(checkpointOf(1));
+    await expect(at('/here', 'c').read()).rejects.toThrow('other options');
+  });
+
   it('keeps zeros, infinities and the smallest numbers', async () => {
     const weights = Float32Array.of(0, -0, Number.POSITIVE_INFINITY, 2 ** -149, -3.4e38);
     const checkpoint = checkpointOf(3, 5);

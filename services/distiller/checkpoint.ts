@@ -3,19 +3,26 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readSafetensors, writeSafetensors } from '../../shared/tensor/safetensors.js';
 import type { DistillerConfig } from './config.js';
+import type { Best } from './early-stop.js';
 import type { OptimizerState } from './optimizer.js';
+import type { LoadedKnowledge } from './stored-knowledge.js';
 
 /** Where a run stands: all randomness follows from (seed, step), so this is enough to go on to the same result. */
 export interface Checkpoint {
   optimizer: OptimizerState;
   /** Seconds trained so far, over all sittings. */
   seconds: number;
+  /** The best look so far and how many came after it, where early stopping is on. */
+  early?: { best: Best; inVain: number } | undefined;
 }
 
-/** Options that change the result; where and under what name it is written do not. */
-export function optionsHash(config: DistillerConfig): string {
-  const { name: _n, models: _m, work: _w, fresh: _f, ...relevant } = config;
-  return createHash('sha256').update(JSON.stringify(relevant)).digest('hex').slice(0, 16);
+/** What changes the result: options and what a teacher said, not where either lies or the result goes. */
+export function optionsHash(config: DistillerConfig, knowledge?: LoadedKnowledge['origin']): string {
+  const { name: _n, models: _m, work: _w, fresh: _f, knowledge: _k, ...relevant } = config;
+  return createHash('sha256')
+    .update(JSON.stringify([relevant, knowledge]))
+    .digest('hex')
+    .slice(0, 16);
 }
 
 const VECTORS = ['weights', 'average', 'first', 'second'] as const;
@@ -25,20 +32,23 @@ export class CheckpointFile {
   readonly #file: string;
   readonly #hash: string;
 
-  constructor(folder: string, config: DistillerConfig) {
+  constructor(folder: string, config: DistillerConfig, knowledge?: LoadedKnowledge['origin']) {
     this.#file = path.join(folder, 'checkpoint.safetensors');
-    this.#hash = optionsHash(config);
+    this.#hash = optionsHash(config, knowledge);
   }
 
   /** Written beside the old one and renamed over it, so that one whole checkpoint always exists. */
   async write(checkpoint: Checkpoint): Promise<void> {
     await mkdir(path.dirname(this.#file), { recursive: true });
-    const { optimizer, seconds } = checkpoint;
+    const { optimizer, seconds, early } = checkpoint;
     const vector = (data: Float32Array) => ({ shape: [data.length], data });
-    const bytes = writeSafetensors(new Map(VECTORS.map((name) => [name, vector(optimizer[name])])), {
+    const vectors = new Map(VECTORS.map((name) => [name as string, vector(optimizer[name])]));
+    if (early) vectors.set('best', vector(early.best.average));
+    const bytes = writeSafetensors(vectors, {
       options: this.#hash,
       step: String(optimizer.step),
       seconds: String(seconds),
+      ...(early && { early: JSON.stringify([early.best.accuracy, early.best.epoch, early.inVain]) }),
     });
     await writeFile(`${this.#file}.new`, bytes);
     await rename(`${this.#file}.new`, this.#file);
@@ -75,10 +85,16 @@ export class CheckpointFile {
     if (!Number.isSafeInteger(step) || step < 0) throw damaged(`its step is "${metadata.step}"`);
     if (!Number.isFinite(seconds)) throw damaged(`its seconds are "${metadata.seconds}"`);
     const state = Object.fromEntries(vectors) as Record<(typeof VECTORS)[number], Float32Array>;
-    return { optimizer: { step, ...state }, seconds };
+    return { optimizer: { step, ...state }, seconds, ...earlyOf(metadata.early, tensors.get('best')?.data) };
   }
 
   async remove(): Promise<void> {
     await rm(this.#file, { force: true });
   }
+}
+
+function earlyOf(text: string | undefined, average: Float32Array | undefined): Pick<Checkpoint, 'early'> {
+  if (!text || !average) return {};
+  const [accuracy, epoch, inVain] = JSON.parse(text) as [number, number, number];
+  return { early: { best: { accuracy, epoch, average }, inVain } };
 }

@@ -46,18 +46,18 @@ export const distillerConfig = defineConfig({
       description: 'Training images used: the first so many of the 45,000.',
     }),
     batchSize: option(z.int().min(8).max(4096).default(128), { description: 'Images a step.' }),
-    learningRate: option(z.number().positive().max(1).default(0.006), { description: 'Peak learning rate of AdamW.' }),
+    learningRate: option(z.number().positive().max(1).default(0.01), { description: 'Peak learning rate of AdamW.' }),
     weightDecay: option(z.number().min(0).max(10).default(0.02), { description: 'Decoupled weight decay.' }),
     labelSmoothing: option(z.number().min(0).max(0.5).default(0.05), {
       description: 'Probability spread evenly over the classes in the training target.',
     }),
-    auxiliaryWeight: option(z.number().min(0).max(10).default(0.5), {
+    auxiliaryWeight: option(z.number().min(0).max(10).default(2), {
       description: 'Weight of the auxiliary classifier on the encoder, which is not published.',
     }),
     averageDecay: option(z.number().min(0).max(0.99999).default(0.999), {
       description: 'Decay a step of the moving average of the weights, which is what is published.',
     }),
-    snrLowDb: option(z.number().min(-30).max(40).default(-6), {
+    snrLowDb: option(z.number().min(-30).max(40).default(-12), {
       description: 'Lowest average Es/N0 trained on.',
       unit: 'dB',
     }),
@@ -68,12 +68,18 @@ export const distillerConfig = defineConfig({
     rayleighShare: option(z.number().min(0).max(1).default(0.5), {
       description: 'Share of images that see block Rayleigh fading; the others see AWGN.',
     }),
-    channelUses: option(z.array(z.int().min(1).max(1024)).min(1).default([2, 4, 8, 16, 32, 64]), {
+    channelDraws: option(z.int().min(1).max(64).default(2), {
+      description: 'Channels (SNR, fading, length, noise) that each image of a batch is sent over.',
+    }),
+    channelUses: option(z.array(z.int().min(1).max(1024)).min(1).default([2, 4, 8, 16, 32, 64, 128]), {
       description: 'Message lengths k, ascending; each image of a batch draws one.',
       unit: 'channel uses',
     }),
     size: option(z.enum(['s', 'm', 'l']).default('m'), {
       description: 'Size of the codec: encoder of at most 0.1, 0.35 or 1 M parameters and 8, 25 or 90 MFLOP.',
+    }),
+    withoutAdaptation: option(z.boolean().default(false), {
+      description: 'Leave the channel adaptive module out: for comparison only.',
     }),
     knowledge: option(z.string().optional(), {
       description: 'Store of what a teacher said about the images; none: training on labels.',
@@ -92,12 +98,24 @@ export const distillerConfig = defineConfig({
     groupSize: option(z.int().min(1).max(4096).default(1), {
       description: 'Images of a batch that share average SNR and length, over which the information bound is taken.',
     }),
+    precision: option(z.enum(['float32', 'bfloat16']).default('float32'), {
+      description:
+        'Number format in which convolutions multiply while training; bfloat16 is faster where the processor has it.',
+    }),
+    patience: option(z.int().min(0).max(1000).default(0), {
+      description:
+        'Stop when so many looks at the held-out images, 4 epochs apart, have brought nothing, and publish the best; ' +
+        '0: train to the end and publish that.',
+    }),
+    calibrationImages: option(z.int().min(100).max(5000).default(5000), {
+      description: 'Held-out images that the model is calibrated on.',
+    }),
     threads: option(z.int().min(1).max(256).default(1), {
       description: 'TensorFlow threads. Another number gives a slightly different model from the same seed.',
     }),
   },
   check: (config) => {
-    if (config.snrLowDb >= config.snrHighDb) return '--snr-low-db must be below --snr-high-db.';
+    if (config.snrLowDb > config.snrHighDb) return '--snr-low-db must not be above --snr-high-db.';
     if (config.batchSize % config.groupSize !== 0) return '--group-size must divide --batch-size.';
     if (config.bottleneck > 0 && config.groupSize === 1) return '--bottleneck needs --group-size above 1.';
     const ascending = config.channelUses.every((k, i, all) => i === 0 || k > all[i - 1]!);

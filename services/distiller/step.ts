@@ -93,30 +93,42 @@ export class TrainingPair {
   features(batch: Batch): Tensor {
     const { width, height } = this.#spec;
     const rgb = this.#tf.tensor4d(batch.rgb, [batch.labels.length, height, width, 3]);
-    return imageFeatures<Tensor>(this.#ops, this.#spec, rgb);
+    return imageFeatures<Tensor>(this.#ops, this.#spec, this.#ops.constant(rgb));
   }
 
   #forward(batch: Batch, channel: BatchChannel, [seed, counter]: [number, number]) {
     const tf = this.#tf;
-    const n = batch.labels.length;
+    // Each image is sent several times, over channels of their own: the encoder's costly part is run once for all.
+    const n = channel.channelUses.length;
+    const draws = n / batch.labels.length;
     const { classes, maxChannelUses } = this.#spec;
     const column = (values: Float32Array) => tf.tensor2d(values, [n, 1]);
     const k = column(channel.channelUses);
     const features = this.features(batch);
-    const symbols = symbolsOf<Tensor>(this.#ops, this.#spec, features, column(channel.averageSnrDb), k);
+    const sent = draws > 1 ? tf.tile(features, [draws, 1]) : features;
+    const symbols = symbolsOf<Tensor>(this.#ops, this.#spec, sent, column(channel.averageSnrDb), k);
     const noise = this.#fused.statelessNormal([n, maxChannelUses, 2], seed, counter);
     const received = throughTheAir(tf, symbols, channel, noise);
     const scores = classScores<Tensor>(this.#ops, this.#spec, received, column(channel.frameSnrDb), k);
     const direct = this.#ops.dense(features, 'auxiliary', classes);
-    const labels = tf.tensor1d(batch.labels, 'int32');
+    const targets = { labels: repeated(batch.labels, draws), teacher: batch.teacher && repeated(batch.teacher, draws) };
+    const labels = tf.tensor1d(targets.labels, 'int32');
     const { groupSize } = this.#loss;
     const frameSnr = channel.gainPower.map((gain, i) => gain / channel.noisePower[i]!);
     const correct = tf.mean(tf.cast(tf.equal(tf.argMax(scores, 1), labels), 'float32'));
     return {
-      answer: answerLoss(tf, scores, batch, this.#loss),
+      answer: answerLoss(tf, scores, targets, this.#loss),
       auxiliary: answerLoss(tf, direct, batch, this.#loss).total,
       bits: groupSize > 1 && n > 1 ? informationBoundBits(tf, symbols, frameSnr, groupSize) : tf.scalar(0),
       correct,
     };
   }
+}
+
+/** The values, `times` times over. */
+function repeated<A extends Int32Array | Float32Array>(values: A, times: number): A {
+  if (times === 1) return values;
+  const out = new (values.constructor as new (length: number) => A)(values.length * times);
+  for (let i = 0; i < times; i++) out.set(values, i * values.length);
+  return out;
 }

@@ -5,6 +5,7 @@ import { decoderGraph, encoderGraph } from '../../shared/codec/network-graph.js'
 import { randomImages, SMALL_LENGTHS, SMALL_SPEC, seededNormal } from '../../shared/codec/small-model.fixture.js';
 import type { Weights } from '../../shared/codec/weights.js';
 import { loadConfig } from '../../shared/config/index.js';
+import { convolutions } from '../../shared/tensor/convolution.js';
 import { fusedOps } from '../../shared/tensor/fused.js';
 import { loadTensorFlow } from '../../shared/tensor/native.js';
 import type { LabelledImages } from './batches.js';
@@ -96,6 +97,34 @@ describe('Trainer', () => {
     }
   });
 
+  it('gives the average of an earlier state again', () => {
+    const trainer = steps(trainerOf(), 3);
+    const { average } = trainer.state();
+    const then = plain(trainer.average());
+    steps(trainer, 2);
+    expect(plain(trainer.average(average))).toEqual(then);
+    expect(plain(trainer.average())).not.toEqual(then);
+  });
+
+  it('trains without the adaptive module, in bfloat16 and with several channels an image too', () => {
+    for (const options of [{ channelDraws: 1 }, { channelDraws: 3 }, { precision: 'bfloat16' }]) {
+      const reports = Array.from(
+        { length: 4 },
+        (
+          (t) => () =>
+            t.advance()
+        )(trainerOf(options)),
+      );
+      expect(reports.every((r) => Number.isFinite(r.task) && r.task > 0)).toBe(true);
+    }
+    const plainSpec = { ...spec, unadapted: true };
+    const trainer = steps(new Trainer(tf, configWith(), plainSpec, images), 2);
+    expect([...trainer.average().keys()].some((name) => name.includes('gate') && name.startsWith('encoder'))).toBe(
+      false,
+    );
+    expect(() => encoderGraph(plainSpec, trainer.average())).not.toThrow();
+  });
+
   it('holds no more tensors after many steps and averages than after one', () => {
     const trainer = steps(trainerOf(), 1);
     trainer.average();
@@ -128,14 +157,20 @@ describe('TrainingPair', () => {
   function pairOf() {
     const fused = fusedOps(tf);
     const parameters = new Parameters(tf, fused, 3);
-    const pair = new TrainingPair(tf, fused, new TrainingOps(tf, fused, parameters), spec, {
-      smoothing,
-      auxiliary,
-      distillation: 0.5,
-      temperature: 2,
-      bottleneck: 0,
-      groupSize: 1,
-    });
+    const pair = new TrainingPair(
+      tf,
+      fused,
+      new TrainingOps(tf, fused, convolutions(tf, 'float32'), parameters),
+      spec,
+      {
+        smoothing,
+        auxiliary,
+        distillation: 0.5,
+        temperature: 2,
+        bottleneck: 0,
+        groupSize: 1,
+      },
+    );
     pair.build();
     return { pair, parameters };
   }

@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-node-gpu';
 import type { NetworkSpec } from '../../shared/codec/network.js';
 import type { Weights, WeightTensor } from '../../shared/codec/weights.js';
+import { convolutions } from '../../shared/tensor/convolution.js';
 import { type FusedOps, fusedOps } from '../../shared/tensor/fused.js';
 import type { Tf } from '../../shared/tensor/native.js';
 import { augmentedBatch, epochOrder, knownBatch, type LabelledImages, type TrainingKnowledge } from './batches.js';
@@ -56,7 +57,7 @@ export class Trainer {
     this.stepsPerEpoch = Math.floor(images.count / config.batchSize);
     this.steps = this.stepsPerEpoch * config.epochs;
     this.#parameters = new Parameters(tf, this.#fused, this.#seed(STREAM.initial));
-    this.#ops = new TrainingOps(tf, this.#fused, this.#parameters);
+    this.#ops = new TrainingOps(tf, this.#fused, convolutions(tf, config.precision), this.#parameters);
     this.#knowledge = from.knowledge;
     const loss = {
       smoothing: config.labelSmoothing,
@@ -101,10 +102,14 @@ export class Trainer {
   /**
    * The moving average of the weights with the mean batch statistics it gives: what is published. A pure function of
    * the state.
+   *
+   * @param of an average of an earlier state (`state().average`); default: the present one
    */
-  average(): Weights {
+  average(of?: Float32Array): Weights {
     const tf = this.#tf;
-    this.#use(this.#optimizer.average);
+    const flat = of ? tf.tensor1d(of) : this.#optimizer.average;
+    this.#use(flat);
+    if (of) flat.dispose();
     const sums = new Map<string, { mean: Float32Array; variance: Float32Array }>();
     this.#ops.onStatistics = (layer, mean, variance) => {
       const sum = sums.get(layer) ?? {
@@ -162,7 +167,8 @@ export class Trainer {
       this.#order = { epoch, indices: epochOrder(this.#uniform(this.#images.count, STREAM.order, epoch)) };
     }
     const at = (step % this.stepsPerEpoch) * batchSize;
-    const draws = this.#uniform(batchSize * (DRAWS.augmentation + DRAWS.channel), stream, step);
+    const count = batchSize * (DRAWS.augmentation + DRAWS.channel * this.#config.channelDraws);
+    const draws = this.#uniform(count, stream, step);
     const split = batchSize * DRAWS.augmentation;
     const indices = this.#order.indices.subarray(at, at + batchSize);
     const viewDraws = draws.subarray(0, split);

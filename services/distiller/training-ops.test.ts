@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { classScores, imageFeatures, type NetworkOps, symbolsOf } from '../../shared/codec/network.js';
 import { type Reference, ReferenceOps } from '../../shared/codec/reference-ops.fixture.js';
 import { randomImages, SMALL_SPEC, seededNormal } from '../../shared/codec/small-model.fixture.js';
+import { convolutions } from '../../shared/tensor/convolution.js';
 import { fusedOps } from '../../shared/tensor/fused.js';
 import { loadTensorFlow } from '../../shared/tensor/native.js';
 import { Parameters } from './parameters.js';
@@ -35,7 +36,7 @@ afterEach(() => tf.engine().endScope());
 describe('TrainingOps', () => {
   it('compute what plain arithmetic does with the statistics of the batch, which they tell layer by layer', () => {
     const parameters = new Parameters(tf, fused, 5);
-    const ops = new TrainingOps(tf, fused, parameters);
+    const ops = new TrainingOps(tf, fused, convolutions(tf, 'float32'), parameters);
     const asTensor = (shape: number[], data: ArrayLike<number>): Tensor => tf.tensor(Float32Array.from(data), shape);
     forward<Tensor>(ops, asTensor);
     // Away from the initial values, where scales are 1 and offsets 0.
@@ -83,7 +84,9 @@ describe('TrainingOps', () => {
 
   it('decay the weights of layers and nothing else', () => {
     const parameters = new Parameters(tf, fused, 5);
-    forward<Tensor>(new TrainingOps(tf, fused, parameters), (shape, data) => tf.tensor(Float32Array.from(data), shape));
+    forward<Tensor>(new TrainingOps(tf, fused, convolutions(tf, 'float32'), parameters), (shape, data) =>
+      tf.tensor(Float32Array.from(data), shape),
+    );
     for (const { name, decay } of parameters.entries) expect(decay).toBe(name.endsWith('/kernel'));
   });
 });

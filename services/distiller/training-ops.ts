@@ -1,5 +1,6 @@
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-node-gpu';
 import type { NetworkOps } from '../../shared/codec/network.js';
+import type { Convolutions } from '../../shared/tensor/convolution.js';
 import type { FusedOps } from '../../shared/tensor/fused.js';
 import type { Tf } from '../../shared/tensor/native.js';
 import type { Parameters } from './parameters.js';
@@ -11,14 +12,24 @@ export type StatisticsSink = (layer: string, mean: Tensor, variance: Tensor) => 
 export class TrainingOps implements NetworkOps<Tensor> {
   readonly #tf: Tf;
   readonly #fused: FusedOps;
+  readonly #convolutions: Convolutions;
   readonly #parameters: Parameters;
+  /** Values that no parameter went into. */
+  readonly #constants = new WeakSet<Tensor>();
   /** Called for each normalised layer of a forward pass, when set. */
   onStatistics: StatisticsSink | undefined;
 
-  constructor(tf: Tf, fused: FusedOps, parameters: Parameters) {
+  constructor(tf: Tf, fused: FusedOps, convolutions: Convolutions, parameters: Parameters) {
     this.#tf = tf;
     this.#fused = fused;
+    this.#convolutions = convolutions;
     this.#parameters = parameters;
+  }
+
+  /** Says of an input that no gradient is wanted for it. */
+  constant(x: Tensor): Tensor {
+    this.#constants.add(x);
+    return x;
   }
 
   convNorm(x: Tensor, name: string, s: { filters: number; kernel: number; stride: number }): Tensor {
@@ -28,7 +39,8 @@ export class TrainingOps implements NetworkOps<Tensor> {
     const kernel = this.#parameters.get(`${name}/kernel`, shape, { mean: 0, deviation, decay: true });
     const scale = this.#parameters.get(`${name}/scale`, [s.filters], { mean: 1, deviation: 0, decay: false });
     const offset = this.#parameters.get(`${name}/offset`, [s.filters], { mean: 0, deviation: 0, decay: false });
-    const y = this.#tf.conv2d(x as Tensor4D, kernel as Tensor4D, s.stride, 'same');
+    const { ofVariable, ofConstant } = this.#convolutions;
+    const y = (this.#constants.has(x) ? ofConstant : ofVariable)(x as Tensor4D, kernel as Tensor4D, s.stride);
     return this.#fused.batchNorm(y, scale, offset, ({ mean, variance }) => this.onStatistics?.(name, mean, variance));
   }
 
@@ -48,7 +60,10 @@ export class TrainingOps implements NetworkOps<Tensor> {
   sigmoid = (x: Tensor) => this.#tf.sigmoid(x);
   add = (a: Tensor, b: Tensor) => this.#tf.add(a, b);
   mul = (a: Tensor, b: Tensor) => this.#tf.mul(a, b);
-  affine = (x: Tensor, a: number, b: number) => this.#tf.add(this.#tf.mul(x, a), b);
+  affine = (x: Tensor, a: number, b: number) => {
+    const y = this.#tf.add(this.#tf.mul(x, a), b);
+    return this.#constants.has(x) ? this.constant(y) : y;
+  };
   clip = (x: Tensor, low: number, high: number) => this.#tf.clipByValue(x, low, high);
   log = (x: Tensor) => this.#tf.log(x);
   sqrt = (x: Tensor) => this.#tf.sqrt(x);

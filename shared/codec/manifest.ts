@@ -26,6 +26,7 @@ export const manifestSchema = z
       maxChannelUses: z.int().positive(),
       conditionUnits: z.int().positive(),
       decoderUnits: z.int().positive(),
+      unadapted: z.boolean().optional(),
     }),
     /** Lengths k a frame can have, ascending; the last is the network's maxChannelUses. */
     channelUses: z.array(z.int().positive()).min(1).refine(isAscending, 'must ascend'),

@@ -45,6 +45,8 @@ export interface NetworkSpec {
   conditionUnits: number;
   /** Units of the decoder's hidden layers. */
   decoderUnits: number;
+  /** Without the channel adaptive module: symbols that know neither SNR nor length. For comparison only. */
+  unadapted?: boolean | undefined;
 }
 
 /** SNR range in dB that the networks are conditioned on; values outside are clipped to it. */
@@ -80,6 +82,18 @@ export function imageFeatures<T>(ops: NetworkOps<T>, spec: NetworkSpec, rgb: T):
   return ops.globalAverage(x);
 }
 
+/** What the channel adaptive module weighs: features, and symbols among those `sent`. */
+function adaptation<T>(ops: NetworkOps<T>, spec: NetworkSpec, features: T, sent: T, channel: T) {
+  // The weights depend on X0 as well: a hard image may need another allocation than an easy one.
+  const condition = ops.concat([channel, ops.relu(ops.dense(features, 'encoder/context', spec.conditionUnits))]);
+  const gate = (name: string, units: number) =>
+    ops.sigmoid(ops.dense(condition, `encoder/gate/${name}`, units, { gain: 0.1, bias: 1 }));
+  return {
+    features: ops.mul(features, gate('features', spec.stages[2])),
+    weights: ops.mul(gate('symbols', spec.maxChannelUses), sent),
+  };
+}
+
 /**
  * Symbols of an image, adapted to the channel (the channel adaptive module of arXiv 2506.13243: X = w * X0 with
  * w = Phi(X0, SNR), here conditioned on the message length k too).
@@ -91,15 +105,12 @@ export function imageFeatures<T>(ops: NetworkOps<T>, spec: NetworkSpec, rgb: T):
  */
 export function symbolsOf<T>(ops: NetworkOps<T>, spec: NetworkSpec, features: T, snrDb: T, k: T): T {
   const length = spec.maxChannelUses;
-  const channel = channelFeatures(ops, 'encoder/channel', spec.conditionUnits, snrDb, k);
-  // The weights depend on X0 as well: a hard image may need another allocation than an easy one.
-  const condition = ops.concat([channel, ops.relu(ops.dense(features, 'encoder/context', spec.conditionUnits))]);
-  const featureGate = ops.sigmoid(
-    ops.dense(condition, 'encoder/gate/features', spec.stages[2], { gain: 0.1, bias: 1 }),
-  );
-  const x0 = ops.dense(ops.mul(features, featureGate), 'encoder/symbols', 2 * length);
-  const symbolGate = ops.sigmoid(ops.dense(condition, 'encoder/gate/symbols', length, { gain: 0.1, bias: 1 }));
-  const kept = ops.reshape(ops.mul(symbolGate, ops.prefixMask(k, length)), [length, 1]);
+  const sent = ops.prefixMask(k, length);
+  const adapted = spec.unadapted
+    ? { features, weights: sent }
+    : adaptation(ops, spec, features, sent, channelFeatures(ops, 'encoder/channel', spec.conditionUnits, snrDb, k));
+  const x0 = ops.dense(adapted.features, 'encoder/symbols', 2 * length);
+  const kept = ops.reshape(adapted.weights, [length, 1]);
   const x = ops.mul(ops.reshape(x0, [length, 2]), kept);
   const energy = ops.affine(ops.sum(ops.mul(x, x), [1, 2]), 1, 1e-9);
   return ops.mul(x, ops.reshape(ops.mul(ops.sqrt(k), ops.rsqrt(ops.reshape(energy, [1]))), [1, 1]));

@@ -23,6 +23,12 @@ export interface TensorFlowBinding {
   readonly TF_ATTR_STRING: number;
   readonly TF_ATTR_BOOL: number;
   readonly TF_ATTR_INT: number;
+  executeOp(
+    op: string,
+    attributes: OpAttribute[],
+    inputs: number[],
+    outputs: number,
+  ): { id: number; shape: number[]; dtype: number }[];
   createTensor(shape: number[], dtype: number, data: ArrayBufferView): number;
   deleteTensor(id: number): void;
   tensorDataSync(id: number): Float32Array | Int32Array | Uint8Array;
@@ -47,6 +53,8 @@ export interface TensorFlowBackend {
     inputs: TensorFlow.Tensor[],
     outputs: number,
   ): TensorFlow.Tensor[];
+  getInputTensorIds(inputs: TensorFlow.Tensor[]): number[];
+  createOutputTensor(output: { id: number; shape: number[]; dtype: number }): TensorFlow.Tensor;
 }
 
 let loaded: Tf | undefined;
