@@ -102,9 +102,13 @@ export const distillerConfig = defineConfig({
       description:
         'Number format in which convolutions multiply while training; bfloat16 is faster where the processor has it.',
     }),
+    lookEpochs: option(z.int().min(1).max(10_000).default(4), {
+      description: 'Looks at the held-out images come after so many epochs each, and after the last.',
+      unit: 'epochs',
+    }),
     patience: option(z.int().min(0).max(1000).default(0), {
       description:
-        'Stop when so many looks at the held-out images, 4 epochs apart, have brought nothing, and publish the best; ' +
+        'Stop when so many looks at the held-out images have brought nothing, and publish the best; ' +
         '0: train to the end and publish that.',
     }),
     calibrationImages: option(z.int().min(100).max(5000).default(5000), {

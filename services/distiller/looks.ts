@@ -19,8 +19,6 @@ const WATCHED: Record<string, EvaluationPoint> = {
   },
 };
 
-/** Epochs between two looks. */
-export const EPOCHS_BETWEEN_LOOKS = 4;
 const LOOK_SEED = 7;
 
 /** Accuracy at each watched point that the network has the length for, by the point's name. */

@@ -6,7 +6,7 @@ import { calibrate } from './calibrate.js';
 import { CheckpointFile } from './checkpoint.js';
 import { type DistillerConfig, modelName } from './config.js';
 import { EarlyStop } from './early-stop.js';
-import { EPOCHS_BETWEEN_LOOKS, look, withFrozen } from './looks.js';
+import { look, withFrozen } from './looks.js';
 import { learningRateAt } from './optimizer.js';
 import { manifestOf } from './publication.js';
 import { type EpochRecord, TrainingRecord } from './record.js';
@@ -63,7 +63,7 @@ export async function train(
       await save();
       return undefined;
     }
-    if (finished.epoch === config.epochs || finished.epoch % EPOCHS_BETWEEN_LOOKS === 0) {
+    if (finished.epoch === config.epochs || finished.epoch % config.lookEpochs === 0) {
       finished.holdout = await look(trainer.average(), spec, holdout);
       early.see(finished.epoch, Object.values(finished.holdout), () => trainer.state().average);
     }

@@ -46,6 +46,12 @@ describe('InformationBound', () => {
     expect(bound.bits()).toBeCloseTo((2 * Math.log2(3) + Math.log2(9)) / 2, 12);
   });
 
+  it('counts the symbols that hold the energy, wherever they stand', () => {
+    const bound = new InformationBound(4);
+    bound.add(Float32Array.of(0, 0, Math.sqrt(3), 0, 0.1, 0, 0, 1), constant(1, 0.1, 4));
+    expect([bound.occupied(0.74), bound.occupied(), bound.occupied(1)]).toEqual([1, 2, 3]);
+  });
+
   it('over block Rayleigh comes to k times the ergodic capacity', () => {
     const k = 4;
     const bound = new InformationBound(k);

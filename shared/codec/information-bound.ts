@@ -45,6 +45,22 @@ export class InformationBound {
     this.#snr.push({ blocks, blockSymbols });
   }
 
+  /**
+   * Channel uses that carry the message: the least number of symbols that hold `share` of the mean energy. What the
+   * others hold is lost where they are not sent.
+   *
+   * @param share above 0, at most 1
+   */
+  occupied(share = 0.99): number {
+    const falling = this.#power.toSorted((a, b) => b - a);
+    let left = share * falling.reduce((a, b) => a + b, 0);
+    const count = falling.findIndex((power) => {
+      left -= power;
+      return left <= 0;
+    });
+    return count < 0 ? falling.length : count + 1;
+  }
+
   /** Bits an image, the mean over the images added. */
   bits(): number {
     const images = this.#snr.length;

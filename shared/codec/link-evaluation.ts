@@ -38,6 +38,8 @@ export interface PointResult {
   accuracy: number;
   /** Upper bound of the information received of an image, bits; see information-bound.ts. */
   semanticBits: number;
+  /** Channel uses that hold 99 % of the energy, of the k. */
+  occupiedUses: number;
 }
 
 export interface EvaluationOptions {
@@ -101,7 +103,11 @@ export async function measureLink(
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
-  return points.map((_, i) => ({ accuracy: correct[i]! / images.count, semanticBits: links[i]!.bound.bits() }));
+  return points.map((_, i) => ({
+    accuracy: correct[i]! / images.count,
+    semanticBits: links[i]!.bound.bits(),
+    occupiedUses: links[i]!.bound.occupied(),
+  }));
 }
 
 function prepare(encoder: CodecPair['encoder'], rgb: Uint8Array, count: number) {
