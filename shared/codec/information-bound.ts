@@ -49,7 +49,7 @@ export class InformationBound {
    * Channel uses that carry the message: the least number of symbols that hold `share` of the mean energy. What the
    * others hold is lost where they are not sent.
    *
-   * @param share above 0, at most 1
+   * @param share above 0, below 1
    */
   occupied(share = 0.99): number {
     const falling = this.#power.toSorted((a, b) => b - a);
