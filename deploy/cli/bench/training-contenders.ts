@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { LabelledImages } from '../../../services/distiller/batches.js';
 import type { DistillerConfig } from '../../../services/distiller/config.js';
 import { loadKnowledge } from '../../../services/distiller/stored-knowledge.js';
-import { networkSpec } from '../../../services/distiller/train.js';
+import { networkSpec } from '../../../services/distiller/sizes.js';
 import { Trainer } from '../../../services/distiller/trainer.js';
 import { openTeacher } from '../../../services/teacher/ensemble.js';
 import { readTeacherSpec } from '../../../services/teacher/spec.js';
