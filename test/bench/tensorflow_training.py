@@ -40,8 +40,14 @@ class Parameters:
         self.values = {name: tf.reshape(part, shape) for part, (name, shape) in zip(parts, self.shapes.items())}
 
 
-def run(program, inputs, air, parameters):
-    """Interprets the program: one value a step, as network.ts means it."""
+def run(program, inputs, air, draws, narrow, parameters):
+    """Interprets the program: one value a step, as network.ts means it. `narrow`: convolutions multiply in bfloat16."""
+
+    def convolve(x, weights, stride):
+        if not narrow:
+            return tf.nn.conv2d(x, weights, stride, "SAME")
+        y = tf.nn.conv2d(tf.cast(x, tf.bfloat16), tf.cast(weights, tf.bfloat16), stride, "SAME")
+        return tf.cast(y, tf.float32)
 
     def conv_norm(x, s):
         kernel, channels = s["kernel"], x.shape[3]
@@ -50,7 +56,7 @@ def run(program, inputs, air, parameters):
         weights = parameters.get(s["name"] + "/kernel", shape, 0.0, deviation, True)
         scale = parameters.get(s["name"] + "/scale", [s["filters"]], 1.0, 0.0, False)
         offset = parameters.get(s["name"] + "/offset", [s["filters"]], 0.0, 0.0, False)
-        y = tf.nn.conv2d(x, weights, s["stride"], "SAME")
+        y = convolve(x, weights, s["stride"])
         return tf.compat.v1.nn.fused_batch_norm(y, scale, offset, epsilon=NORM_EPSILON, is_training=True)[0]
 
     def dense(x, s):
@@ -61,6 +67,7 @@ def run(program, inputs, air, parameters):
 
     one = {
         "input": lambda s: inputs[s["name"]],
+        "draws": lambda s, x: tf.tile(x, [draws, 1]),
         "air": lambda s, x: air(x),
         "convNorm": lambda s, x: conv_norm(x, s),
         "dense": lambda s, x: dense(x, s),
@@ -96,7 +103,7 @@ class Training:
         self.order, self.at = np.empty(0, int), 0
         self.parameters = Parameters()
         grey = tf.zeros([1, job["height"], job["width"], 3])
-        self.forward(grey, self.channel(1, 1))
+        self.forward(grey, self.channel(1, 1), 1)
         flat = tf.concat(self.parameters.initial, 0)
         self.weights, self.average = tf.Variable(flat), tf.Variable(flat)
         self.first, self.second = tf.Variable(tf.zeros_like(flat)), tf.Variable(tf.zeros_like(flat))
@@ -114,7 +121,7 @@ class Training:
         frame_snr_db = snr_db + 10 / math.log(10) * tf.math.log(tf.maximum(gain, 1e-9))
         return {"snr_db": snr_db, "gain": gain, "frame_snr_db": frame_snr_db, "k": k, "noise": 10 ** (-snr_db / 10)}
 
-    def forward(self, rgb, channel):
+    def forward(self, rgb, channel, draws):
         def air(symbols):
             gain, noise = channel["gain"][..., None], channel["noise"][..., None]
             sent = tf.cast(tf.range(symbols.shape[1], dtype=tf.float32)[None, :, None] < channel["k"][..., None], tf.float32)
@@ -127,23 +134,26 @@ class Training:
             "frame_snr_db": channel["frame_snr_db"],
             "k": channel["k"],
         }
-        return run(self.job["program"], inputs, air, self.parameters)
+        return run(self.job["program"], inputs, air, draws, self.config["precision"] == "bfloat16", self.parameters)
 
     def loss(self, rgb, labels):
         c = self.config
-        channel = self.channel(c["batchSize"], c["groupSize"])
-        out = self.forward(tf.cast(rgb, tf.float32), channel)
+        draws = c["channelDraws"]
+        sent = c["batchSize"] * draws
+        channel = self.channel(sent, c["groupSize"])
+        out = self.forward(tf.cast(rgb, tf.float32), channel, draws)
         classes = out["scores"].shape[1]
         target = tf.one_hot(labels, classes) * (1 - c["labelSmoothing"]) + c["labelSmoothing"] / classes
-        entropy = lambda scores: tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, scores))  # noqa: E731
-        task, auxiliary, bits = entropy(out["scores"]), entropy(out["direct"]), tf.constant(0.0)
+        entropy = lambda p, scores: tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(p, scores))  # noqa: E731
+        task, auxiliary = entropy(tf.tile(target, [draws, 1]), out["scores"]), entropy(target, out["direct"])
+        bits = tf.constant(0.0)
         if c["groupSize"] > 1:
             power = tf.reduce_sum(out["symbols"] ** 2, 2)
             grouped = tf.reshape(power, [-1, c["groupSize"], power.shape[1]])
             snr = tf.reshape(channel["gain"] / channel["noise"], [-1, c["groupSize"], 1])
             bound = tf.math.log1p(tf.reduce_mean(grouped, 1, keepdims=True) * snr) / LN2
-            bits = tf.reduce_sum(bound) / c["batchSize"]
-        right = tf.reduce_mean(tf.cast(tf.argmax(out["scores"], 1, tf.int32) == labels, tf.float32))
+            bits = tf.reduce_sum(bound) / sent
+        right = tf.reduce_mean(tf.cast(tf.argmax(out["scores"], 1, tf.int32) == tf.tile(labels, [draws]), tf.float32))
         return task + c["auxiliaryWeight"] * auxiliary + c["bottleneck"] * bits, tf.stack([task, auxiliary, bits, right])
 
     @tf.function

@@ -17,6 +17,7 @@ export type Way = 'labels' | 'cached' | 'teacher_in_loop' | 'python_tensorflow';
 export interface DistillBenchOptions {
   readonly size: DistillerConfig['size'];
   readonly batchSize: number;
+  readonly precision: DistillerConfig['precision'];
   readonly images: number;
   readonly seed: number;
   readonly threads: number;
@@ -117,6 +118,7 @@ export async function benchDistill(options: DistillBenchOptions): Promise<Distil
         size: options.size,
         parameters,
         batch_size: config.batchSize,
+        precision: config.precision,
         images: config.images,
         seed: config.seed,
         threads: config.threads,
@@ -141,9 +143,10 @@ export async function benchDistill(options: DistillBenchOptions): Promise<Distil
   }
 }
 
-function distillerSettings({ size, batchSize, images, seed, threads }: DistillBenchOptions): DistillerConfig {
+function distillerSettings(options: DistillBenchOptions): DistillerConfig {
+  const { size, batchSize, precision, images, seed, threads } = options;
   const { config } = loadConfig(distillerConfig, {
-    overrides: { size, batchSize, images, seed, threads, epochs: EPOCHS },
+    overrides: { size, batchSize, precision, images, seed, threads, epochs: EPOCHS },
   });
   return config!;
 }

@@ -16,6 +16,9 @@ const definition = defineConfig({
   fields: {
     size: option(z.enum(['s', 'm', 'l']).default('m'), { description: 'Size of the codec that is trained.' }),
     batchSize: option(z.int().min(8).max(4096).default(128), { description: 'Images a step.' }),
+    precision: option(z.enum(['float32', 'bfloat16']).default('float32'), {
+      description: 'Number format in which convolutions multiply, ours and those in Python; the teacher is float32.',
+    }),
     images: option(z.int().min(500).max(45_000).default(45_000), { description: 'Training images of CIFAR-10 used.' }),
     knowledge: option(z.string().min(1).default(SHIPPED_KNOWLEDGE), {
       description: 'Stored knowledge that is trained from.',

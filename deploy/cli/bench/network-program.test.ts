@@ -56,6 +56,8 @@ describe('networkProgram', () => {
       switch (step.op) {
         case 'input':
           return inputs[s.name!]!;
+        case 'draws': // One channel an image.
+          return a!;
         case 'air':
           return air(a!);
         case 'convNorm':

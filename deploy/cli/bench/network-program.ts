@@ -8,8 +8,11 @@ import {
 
 /** One operation on earlier values: the i-th operation of a program makes value i. */
 export interface ProgramStep {
-  /** A name of `NetworkOps`; `input`, a value of the batch; or `air`, the channel between the two networks. */
-  readonly op: keyof NetworkOps<number> | 'input' | 'air';
+  /**
+   * A name of `NetworkOps`; `input`, a value of the batch; `draws`, an image's features once for each channel it is sent
+   * over; or `air`, the channel between the two networks.
+   */
+  readonly op: keyof NetworkOps<number> | 'input' | 'draws' | 'air';
   readonly inputs: readonly number[];
   /** Whatever else the operation was called with, by name. */
   readonly [argument: string]: unknown;
@@ -18,7 +21,8 @@ export interface ProgramStep {
 /** The trained pair as a list of operations, for interpreters in other languages. */
 export interface NetworkProgram {
   readonly steps: readonly ProgramStep[];
-  /** Values of interest: [N, K, 2] symbols, [N, classes] scores, and scores straight from the features. */
+  /** Values of interest: [N D, K, 2] symbols over D channels each, their [N D, classes] scores, and [N, classes] scores
+   * straight from the features. */
   readonly outputs: { readonly symbols: number; readonly scores: number; readonly direct: number };
 }
 
@@ -32,7 +36,8 @@ export function networkProgram(spec: NetworkSpec): NetworkProgram {
     ops.put('input', [], { name }),
   ) as [number, number, number, number];
   const features = imageFeatures(ops, spec, rgb);
-  const symbols = symbolsOf(ops, spec, features, averageSnrDb, k);
+  const sent = ops.put('draws', [features], {});
+  const symbols = symbolsOf(ops, spec, sent, averageSnrDb, k);
   const received = ops.put('air', [symbols], {});
   const scores = classScores(ops, spec, received, frameSnrDb, k);
   const direct = ops.dense(features, 'auxiliary', spec.classes);
