@@ -31,3 +31,7 @@ panels[0][0].set_ylabel("accuracy, % of test images")
 panels[0][0].legend(fontsize="small", loc="upper left")
 figure.tight_layout()
 figure.savefig(target, metadata={"Date": None})
+with open(target) as drawn:
+    text = drawn.read()
+with open(target, "w") as named:
+    named.write(text.replace("<metadata>", "<title>Accuracy of pixels over k</title>\n <metadata>", 1))
