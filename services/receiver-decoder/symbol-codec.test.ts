@@ -14,7 +14,9 @@ describe('symbolCodec', () => {
         channel: { gains: [1, 0, 1, 0], blockSymbols: 1, noisePower: 1 },
       },
     ];
-    const [symbols, snrDb, channelUses] = symbolCodec.gather(jobs, manifest);
+    // What an earlier batch left in them.
+    const [symbols, snrDb, channelUses] = [32, 2, 2].map((length) => new Float32Array(length).fill(7));
+    symbolCodec.gather(jobs, manifest, [symbols!, snrDb!, channelUses!]);
     const zeros = (count: number) => new Array<number>(count).fill(0);
     expect([...symbols!]).toEqual([2, -1, ...zeros(14), 0.5, 0, 0, 0.5, ...zeros(12)]);
     expect([...snrDb!]).toEqual([90, 0]);

@@ -22,16 +22,15 @@ export interface Decoded {
 export const symbolCodec: BatchCodec<DecodeJob, Decoded> = {
   role: 'decoder',
   bytesOf: (job) => job.received.byteLength,
-  gather: (jobs, { network }) => {
+  gather: (jobs, { network }, inputs) => {
+    const [symbols, snrDb, channelUses] = inputs as [Float32Array, Float32Array, Float32Array];
     const width = 2 * network.maxChannelUses;
-    const symbols = new Float32Array(jobs.length * width);
-    const snrDb = new Float32Array(jobs.length);
-    const channelUses = new Float32Array(jobs.length);
-    jobs.forEach(({ received, channel }, i) => {
+    symbols.fill(0);
+    for (let i = 0; i < jobs.length; i++) {
+      const { received, channel } = jobs[i]!;
       snrDb[i] = equalise(received, channel, symbols.subarray(i * width, (i + 1) * width));
       channelUses[i] = received.length / 2;
-    });
-    return [symbols, snrDb, channelUses];
+    }
   },
   result: (probabilities) => {
     let label = 0;

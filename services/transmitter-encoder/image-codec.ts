@@ -14,13 +14,14 @@ export interface EncodeJob {
 export const imageCodec: BatchCodec<EncodeJob, Float32Array> = {
   role: 'encoder',
   bytesOf: (job) => job.rgb.length,
-  gather: (jobs, { network }) => {
+  gather: (jobs, { network }, [rgb, snrDb, channelUses]) => {
     const size = network.width * network.height * 3;
-    const rgb = new Uint8Array(jobs.length * size);
-    jobs.forEach((job, i) => {
-      rgb.set(job.rgb, i * size);
-    });
-    return [rgb, Float32Array.from(jobs, (job) => job.snrDb), Float32Array.from(jobs, (job) => job.channelUses)];
+    for (let i = 0; i < jobs.length; i++) {
+      const job = jobs[i]!;
+      rgb!.set(job.rgb, i * size);
+      snrDb![i] = job.snrDb;
+      channelUses![i] = job.channelUses;
+    }
   },
   result: (output, job) => output.subarray(0, 2 * job.channelUses),
   example: ({ network }) => ({

@@ -21,14 +21,14 @@ interface Job {
 const codec: BatchCodec<Job, number[]> = {
   role: 'encoder',
   bytesOf: (job) => job.rgb.length,
-  gather: (jobs, { network }) => {
+  gather: (jobs, { network }, [rgb, snrDb, channelUses]) => {
     const size = network.width * network.height * 3;
-    const rgb = new Uint8Array(jobs.length * size);
     jobs.forEach((job, i) => {
       if (job.rgb.length !== size) throw new Error(`an image of ${job.rgb.length} bytes`);
-      rgb.set(job.rgb, i * size);
+      rgb!.set(job.rgb, i * size);
     });
-    return [rgb, new Float32Array(jobs.length).fill(10), Float32Array.from(jobs, ({ k }) => k)];
+    snrDb!.fill(10);
+    channelUses!.set(jobs.map(({ k }) => k));
   },
   result: (output, job) => Array.from(output.subarray(0, 2 * job.k)),
   example: ({ network }) => ({

@@ -1,6 +1,7 @@
 import { notFound } from '../rpc/errors.js';
 import { Batcher, type ClosedBy } from '../tensor/batcher.js';
 import type { Engine, EngineModel } from '../tensor/engine.js';
+import type { BatchInputs } from '../tensor/input-pool.js';
 import type { Manifest } from './manifest.js';
 import { graphPorts, openModels, type PublishedModel, type Role } from './model-folder.js';
 import { type Backend, modelSource } from './model-source.js';
@@ -47,10 +48,9 @@ export class ServedModel<T, R> {
       run: async (items, closedBy) => {
         const start = performance.now();
         options.onBatch(items.length, closedBy);
-        const inputs = codec.gather(
-          items.map((item) => item.job),
-          manifest,
-        );
+        const inputs = model.inputs(items.length);
+        const jobs = items.map((item) => item.job);
+        codec.gather(jobs, manifest, inputs);
         const { output } = await model.run(items.length, inputs);
         const computeNanos = Math.round((performance.now() - start) * 1e6);
         const width = output.length / items.length;
@@ -85,8 +85,8 @@ export class ServedModel<T, R> {
 export interface BatchCodec<T, R> {
   role: Role;
   bytesOf(job: T): number;
-  /** Arrays in the order of the role's ports (model-folder.ts), freshly made: they are handed over. */
-  gather(jobs: T[], manifest: Manifest): (Float32Array | Uint8Array)[];
+  /** Fills the arrays of a batch, in the order of the role's ports (model-folder.ts); they hold what is left in them. */
+  gather(jobs: T[], manifest: Manifest, inputs: BatchInputs): void;
   /** One job's result from its part of the output, which it may keep. */
   result(output: Float32Array, job: T): R;
   /** A job to warm the model up with. */
@@ -176,7 +176,11 @@ async function loadOne<T, R>(
   const loaded = await engine.load(source, graphPorts(manifest.network, codec.role));
   for (const batch of warmUpSizes(options)) {
     const jobs = Array.from({ length: batch }, () => codec.example(manifest));
-    const run = () => loaded.run(batch, codec.gather(jobs, manifest));
+    const run = () => {
+      const inputs = loaded.inputs(batch);
+      codec.gather(jobs, manifest, inputs);
+      return loaded.run(batch, inputs);
+    };
     // At the same time, so that each instance gets one.
     await Promise.all(Array.from({ length: loaded.parallel }, run));
   }

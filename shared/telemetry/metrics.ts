@@ -3,11 +3,12 @@ import { semlinkVersion } from '../config/version.js';
 import { AnswerMetrics, type MeasuredAnswer } from './answer-metrics.js';
 import { BoundedLabels, LinkLabels } from './bounded-labels.js';
 import { ChannelMetrics } from './channel-metrics.js';
+import { FrameHistogram, type HistogramSeries } from './frame-histogram.js';
 import { makeCounter, makeGauge, makeHistogram } from './instruments.js';
 import { KnowledgeMetrics } from './knowledge-metrics.js';
 import { type InstrumentedService, METRICS } from './names.js';
 
-/** What closed a batch: it was full, or the engine was free and took what had gathered. */
+/** What closed a batch: the engine was free, a size was reached, or frames had waited long enough (tensor/batcher.ts). */
 export type BatchClosedBy = 'idle' | 'preferred' | 'full' | 'delay';
 
 export interface ServiceMetricsOptions {
@@ -84,11 +85,16 @@ export class ServiceMetrics {
    */
   observeRateDecision(linkId: string, channelUses: number, reason: string, feedbackAgeSeconds?: number): void {
     const rate = this.#rate ?? this.#refuse(METRICS.rateDecisions.name);
-    rate.decisions.inc({
-      link: this.links.fold(linkId),
-      k: rate.lengths.fold(String(channelUses)),
-      reason: rate.reasons.fold(reason),
-    });
+    const link = this.links.fold(linkId);
+    const k = rate.lengths.fold(String(channelUses));
+    const key = `${link} ${k} ${rate.reasons.fold(reason)}`;
+    let decisions = rate.series.get(key);
+    if (!decisions) {
+      // Looked up once: prom-client takes a microsecond for it, and labels are bounded in number.
+      decisions = rate.decisions.labels({ link, k, reason: rate.reasons.fold(reason) });
+      rate.series.set(key, decisions);
+    }
+    decisions.inc(1);
     if (feedbackAgeSeconds !== undefined) rate.feedbackAge.observe(Math.max(0, feedbackAgeSeconds));
   }
 
@@ -140,7 +146,9 @@ export class ServiceMetrics {
 
 interface RateMetrics {
   readonly decisions: Counter<'link' | 'k' | 'reason'>;
-  readonly feedbackAge: Histogram;
+  /** Of `decisions`, by label values. */
+  readonly series: Map<string, Counter.Internal>;
+  readonly feedbackAge: HistogramSeries;
   readonly lengths: BoundedLabels;
   readonly reasons: BoundedLabels;
 }
@@ -148,7 +156,8 @@ interface RateMetrics {
 function makeRateMetrics(registry: Registry): RateMetrics {
   return {
     decisions: makeCounter<'rateDecisions'>(registry, METRICS.rateDecisions),
-    feedbackAge: makeHistogram<'feedbackAge'>(registry, METRICS.feedbackAge),
+    series: new Map(),
+    feedbackAge: new FrameHistogram(registry, METRICS.feedbackAge).labels({}),
     lengths: new BoundedLabels(LENGTH_LIMIT),
     reasons: new BoundedLabels(REASON_LIMIT),
   };

@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads';
+import type { BatchInputs } from './input-pool.js';
 import { OnnxSession } from './onnx-session.js';
 import { ModelSession, type SessionPorts } from './session.js';
 
@@ -8,11 +9,11 @@ export type EngineSource = string | Uint8Array;
 /** Asks of the engine's thread; each is answered once, in order. */
 export type EngineRequest =
   | { id: number; kind: 'load'; source: EngineSource; ports: SessionPorts; threads: number }
-  | { id: number; kind: 'run'; session: number; batch: number; inputs: (Float32Array | Uint8Array)[] };
+  | { id: number; kind: 'run'; session: number; batch: number; inputs: BatchInputs };
 
 export type EngineAnswer =
   | { id: number; session: number }
-  | { id: number; output: Float32Array; seconds: number }
+  | { id: number; output: Float32Array; seconds: number; inputs: BatchInputs }
   | { id: number; error: string };
 
 const port = parentPort;
@@ -33,9 +34,12 @@ async function answer(request: EngineRequest): Promise<void> {
       return;
     }
     const start = performance.now();
-    const output = await sessions[request.session]!.run(request.batch, request.inputs);
+    const { batch, inputs } = request;
+    const output = await sessions[request.session]!.run(batch, inputs);
     const seconds = (performance.now() - start) / 1e3;
-    port!.postMessage({ id, output, seconds } satisfies EngineAnswer, [output.buffer as ArrayBuffer]);
+    // The inputs go back to be used again.
+    const transfer = [output, ...inputs].map(({ buffer }) => buffer as ArrayBuffer);
+    port!.postMessage({ id, output, seconds, inputs } satisfies EngineAnswer, transfer);
   } catch (error) {
     port!.postMessage({ id, error: (error as Error).message } satisfies EngineAnswer);
   }

@@ -1,5 +1,6 @@
 import { EngineThread } from './engine-thread.js';
 import type { EngineAnswer, EngineSource } from './engine-worker.js';
+import { type BatchInputs, InputPool } from './input-pool.js';
 import { setTensorFlowEnvironment } from './native.js';
 import { OnnxSession } from './onnx-session.js';
 import type { SessionPorts } from './session.js';
@@ -18,13 +19,15 @@ export interface EngineOutput {
 export interface EngineModel {
   /** Batches that are computed at a time; further ones wait. */
   readonly parallel: number;
+  /** Arrays to fill for `run`, one an input port; they hold what is left from earlier batches. */
+  inputs(batch: number): BatchInputs;
   /**
    * Runs one batch on the instance with the least to do. The inputs are the engine's from now on: their buffers are
    * handed over to its thread.
    *
    * @param inputs one array an input port, batch * (product of its shape) elements
    */
-  run(batch: number, inputs: (Float32Array | Uint8Array)[]): Promise<EngineOutput>;
+  run(batch: number, inputs: BatchInputs): Promise<EngineOutput>;
 }
 
 export interface EngineOptions {
@@ -84,14 +87,24 @@ export class Engine {
     const inline = typeof source !== 'string' && wantsInline && (await OnnxSession.open(source, ports, threads));
     if (!inline && this.#threads.length === 0) throw new Error('TensorFlow needs an engine with at least one instance');
     const here = this.#threads.length === 0 ? Number.POSITIVE_INFINITY : inlineFrames;
+    const parallel = Math.max(1, this.#threads.length);
+    const pool = new InputPool(ports.inputs, parallel + 1);
     return {
-      parallel: Math.max(1, this.#threads.length),
+      parallel,
+      inputs: (batch) => pool.take(batch),
       run: async (batch, inputs) => {
-        if (inline && batch <= here) return this.#runHere(inline, batch, inputs);
+        if (inline && batch <= here) {
+          const done = await this.#runHere(inline, batch, inputs);
+          pool.give(inputs);
+          return done;
+        }
         const buffers = inputs.map((input) => input.buffer as ArrayBuffer);
         const least = this.#leastBusy();
         const ask = { kind: 'run', session: sessions[least]!, batch, inputs } as const;
-        return (await this.#threads[least]!.ask(ask, buffers)) as EngineOutput & EngineAnswer;
+        const answer = await this.#threads[least]!.ask(ask, buffers);
+        const done = answer as Extract<EngineAnswer, { output: Float32Array }>;
+        pool.give(done.inputs);
+        return done;
       },
     };
   }
@@ -102,7 +115,7 @@ export class Engine {
     await Promise.all(this.#threads.map((thread) => thread.close()));
   }
 
-  async #runHere(session: OnnxSession, batch: number, inputs: (Float32Array | Uint8Array)[]): Promise<EngineOutput> {
+  async #runHere(session: OnnxSession, batch: number, inputs: BatchInputs): Promise<EngineOutput> {
     if (this.#closed) throw new Error('the engine has been closed');
     const start = performance.now();
     const output = await session.run(batch, inputs);

@@ -1,0 +1,123 @@
+/**
+ * A link of three services beside other chains, turn by turn on the same machine, so that ratios come from one run:
+ *
+ *   node dist/test/bench/link-peers.js --peers FOLDER [--variants ort-naive,ort2-naive,triton-chain,triton-chain2]
+ *     [--load 1x1,1x32,1x256,8x256,32x256,1x4x64] [--rounds 5] [--seconds 1] [--json FILE]
+ *
+ * FOLDER holds what is to be compared: `bin/lg`, a load generator; `peerA/stage.py` with `v-main/bin/python`, a chain of
+ * grpc.aio and ONNX Runtime in three processes (`ort2`: two threads in the encoder); `peerB/server.sh PORT`, NVIDIA
+ * Triton with the ensembles `chain` and `chain2` (two instances of the encoder). A load is images a message x images in
+ * flight on a stream x streams. "ceiling" is what encoder and decoder alone compute in threads of one process.
+ */
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { median } from '../../deploy/cli/bench/channel-bench.js';
+import { measureLink } from '../../deploy/cli/bench/link-bench.js';
+import { shapeOf, startBenchLink, targetAt } from '../../deploy/cli/bench/link-command.js';
+import { formatTable } from '../../deploy/cli/table.js';
+import { ComputeCeiling } from './compute-ceiling.js';
+import { PEERS, type Peer, type PeerMeasurement, ServingPeers } from './serving-peers.js';
+
+const { values } = parseArgs({
+  options: {
+    peers: { type: 'string' },
+    variants: { type: 'string', default: PEERS.join() },
+    load: { type: 'string', default: '1x1,1x32,1x256,8x256,32x256,1x4x64' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '1' },
+    json: { type: 'string' },
+  },
+});
+const seconds = Number(values.seconds);
+const loads = values.load.split(',');
+
+const link = await startBenchLink('rayleigh-block');
+const processes = Object.fromEntries(
+  Object.values(link.processes).map(({ role, process: { pid } }) => [role, pid!] as const),
+);
+const target = await targetAt(link.services['transmitter-encoder'].address, { model: '', k: 0 }, processes);
+const ours: Peer = {
+  name: 'semlink',
+  async measure(perMessage, inFlight, streams) {
+    const shape = { ...shapeOf(`${perMessage}x${inFlight}x${streams}`) };
+    const result = await measureLink(target, shape, { warmSeconds: 0.5, seconds, connections: 1 });
+    if (result.errors > 0) throw new Error(`semlink: ${result.errors} errors: ${result.first_error}`);
+    const { images_per_second: imagesPerSecond, latency_ms: latency, services_us: serviceUs } = result;
+    return { imagesPerSecond, p50Ms: latency.p50, p99Ms: latency.p99, serviceUs: serviceUs! };
+  },
+};
+const chains = values.peers
+  ? new ServingPeers(path.resolve(values.peers), path.join(tmpdir(), 'semlink-peers.log'))
+  : undefined;
+process.on('exit', () => {
+  chains?.stop();
+  for (const { process: child } of Object.values(link.processes)) child.kill();
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+const variants = [ours];
+if (chains) for (const name of values.variants.split(',').filter(Boolean)) variants.push(await chains.start(name));
+const ceiling = await ComputeCeiling.open(target.images.modelVersion);
+// Compiled code, connections and memory before anything counts.
+for (const variant of variants) for (const load of loads) await measure(variant, load, 0.5);
+process.stderr.write('measuring\n');
+
+const measured = new Map<string, PeerMeasurement[]>();
+const ceilings: number[] = [];
+for (let round = 0; round < Number(values.rounds); round++) {
+  ceilings.push(await ceiling.measure(32, seconds));
+  for (const load of loads) {
+    for (const variant of variants) {
+      const key = `${load} ${variant.name}`;
+      measured.set(key, [...(measured.get(key) ?? []), await measure(variant, load, seconds)]);
+    }
+  }
+}
+
+function measure(variant: Peer, load: string, time: number): Promise<PeerMeasurement> {
+  const { perMessage, inFlight, streams } = shapeOf(load);
+  return variant.measure(perMessage, inFlight, streams, time);
+}
+
+const most = median(ceilings);
+const results = loads.map((load) => {
+  const all = variants.map(({ name }) => {
+    const runs = measured.get(`${load} ${name}`)!;
+    const of = (field: keyof PeerMeasurement) => median(runs.map((run) => run[field]));
+    const speeds = runs.map((run) => run.imagesPerSecond);
+    return {
+      name,
+      images_per_second: of('imagesPerSecond'),
+      least: Math.min(...speeds),
+      most: Math.max(...speeds),
+      p50_ms: of('p50Ms'),
+      p99_ms: of('p99Ms'),
+      services_us: of('serviceUs'),
+    };
+  });
+  const [mine, ...others] = all;
+  const best = others.toSorted((a, b) => b.images_per_second - a.images_per_second)[0];
+  return { load, all, ratio: best && mine!.images_per_second / best.images_per_second, best: best?.name };
+});
+for (const { load, all, ratio, best } of results) {
+  const against = ratio ? `: ${ratio.toFixed(2)} x ${best}` : '';
+  process.stdout.write(`\n${load}${against}, ${(all[0]!.images_per_second / most).toFixed(2)} of the ceiling\n`);
+  process.stdout.write(
+    formatTable(
+      ['', 'images/s', 'least', 'most', 'p50 ms', 'p99 ms', 'services us'],
+      all.map((one) => [
+        one.name,
+        ...[one.images_per_second, one.least, one.most].map((n) => n.toFixed(0)),
+        ...[one.p50_ms, one.p99_ms].map((n) => n.toFixed(2)),
+        one.services_us.toFixed(0),
+      ]),
+    ),
+  );
+}
+process.stdout.write(`\nceiling: ${most.toFixed(0)} images/s (${ceilings.map((n) => n.toFixed(0)).join(', ')})\n`);
+if (values.json) writeFileSync(values.json, `${JSON.stringify({ results, ceilings }, null, 2)}\n`);
+await ceiling.close();
+chains?.stop();
+await link.stop();
+process.exit(0);
