@@ -8,8 +8,10 @@
  * grpc.aio and ONNX Runtime in three processes (`ort2`: two threads in the encoder); `peerB/server.sh PORT`, NVIDIA
  * Triton with the ensembles `chain` and `chain2` (two instances of the encoder). A load is images a message x images in
  * flight on a stream x streams. "ceiling" is what encoder and decoder alone compute in threads of one process.
+ * The link serves a model of random weights with the arithmetic (18.5 MFLOP) and the symbols (128) of the peers';
+ * `--model published` serves the published one instead.
  */
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -17,7 +19,9 @@ import { median } from '../../deploy/cli/bench/channel-bench.js';
 import { measureLink } from '../../deploy/cli/bench/link-bench.js';
 import { shapeOf, startBenchLink, targetAt } from '../../deploy/cli/bench/link-command.js';
 import { formatTable } from '../../deploy/cli/table.js';
+import { SHIPPED_MODELS } from '../../shared/codec/model-folder.js';
 import { ComputeCeiling } from './compute-ceiling.js';
+import { publishEqualModel } from './equal-model.js';
 import { PEERS, type Peer, type PeerMeasurement, ServingPeers } from './serving-peers.js';
 
 const { values } = parseArgs({
@@ -27,13 +31,17 @@ const { values } = parseArgs({
     load: { type: 'string', default: '1x1,1x32,1x256,8x256,32x256,1x4x64' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '1' },
+    model: { type: 'string', default: 'equal' },
     json: { type: 'string' },
   },
 });
 const seconds = Number(values.seconds);
 const loads = values.load.split(',');
 
-const link = await startBenchLink('rayleigh-block');
+const temporary = mkdtempSync(path.join(tmpdir(), 'semlink-bench-'));
+const models = values.model === 'published' ? SHIPPED_MODELS : temporary;
+if (models === temporary) await publishEqualModel(temporary);
+const link = await startBenchLink('rayleigh-block', { models });
 const processes = Object.fromEntries(
   Object.values(link.processes).map(({ role, process: { pid } }) => [role, pid!] as const),
 );
@@ -52,13 +60,14 @@ const chains = values.peers
   ? new ServingPeers(path.resolve(values.peers), path.join(tmpdir(), 'semlink-peers.log'))
   : undefined;
 process.on('exit', () => {
+  rmSync(temporary, { recursive: true, force: true });
   chains?.stop();
   for (const { process: child } of Object.values(link.processes)) child.kill();
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const variants = [ours];
 if (chains) for (const name of values.variants.split(',').filter(Boolean)) variants.push(await chains.start(name));
-const ceiling = await ComputeCeiling.open(target.images.modelVersion);
+const ceiling = await ComputeCeiling.open(target.images.modelVersion, models);
 // Compiled code, connections and memory before anything counts.
 for (const variant of variants) for (const load of loads) await measure(variant, load, 0.5);
 process.stderr.write('measuring\n');

@@ -93,8 +93,8 @@ export async function benchLink(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** The three services on free ports, quiet. */
-export function startBenchLink(channelModel: string, transmitter: Record<string, unknown> = {}) {
+/** The three services on free ports, quiet. `coders`: options of the two that run a model. */
+export function startBenchLink(channelModel: string, coders: Record<string, unknown> = {}) {
   // Streams stay where they are, so that a long run is one run.
   const free = {
     listen: '127.0.0.1:0',
@@ -103,9 +103,9 @@ export function startBenchLink(channelModel: string, transmitter: Record<string,
     'rpc.maxConnectionAgeMs': 0,
   };
   return startProcesses({
-    'transmitter-encoder': { ...free, ...transmitter },
+    'transmitter-encoder': { ...free, ...coders },
     'channel-emulator': { ...free, 'channel.model': channelModel },
-    'receiver-decoder': free,
+    'receiver-decoder': { ...free, ...coders },
   });
 }
 
