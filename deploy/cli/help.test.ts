@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { semlink } from '../../test/integration/semlink-command.fixture.js';
 
-const commands = ['demo', 'up', 'send', 'train', 'teach', 'evaluate'];
+const commands = ['demo', 'up', 'send', 'train', 'teach', 'evaluate', 'report'];
 
 describe('semlink', () => {
   it('--help lists every command with what it is for', async () => {

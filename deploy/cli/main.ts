@@ -44,6 +44,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'Accuracy of a published model over the channel, in process, on the CIFAR-10 test images.',
     load: async () => (await import('./commands/evaluate.js')).evaluate,
   },
+  report: {
+    summary: 'One HTML page of a model: accuracy over SNR and length, baselines, bounds, size, latency.',
+    load: async () => (await import('./commands/report.js')).report,
+  },
   bench: {
     summary: 'Measures the speed of a part on this machine: the channel models, stored knowledge, training.',
     load: async () => (await import('./commands/bench.js')).bench,

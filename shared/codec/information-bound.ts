@@ -26,8 +26,11 @@ export function boundBits(power: ArrayLike<number>, snr: (symbol: number) => num
 /** Gathers what the bound needs while images are sent under one channel condition, and gives its mean over their fades. */
 export class InformationBound {
   readonly #power: Float64Array;
-  /** |h|^2 / N0 of each block of each image, and how many symbols share one. */
-  readonly #snr: { blocks: Float64Array; blockSymbols: number }[] = [];
+  /** |h|^2 / N0 of each block of each image, one image after the other: flat, for there are millions. */
+  readonly #snr: number[] = [];
+  /** How many blocks an image has, and how many symbols share one. */
+  readonly #blocks: number[] = [];
+  readonly #blockSymbols: number[] = [];
 
   /** @param channelUses k */
   constructor(channelUses: number) {
@@ -40,9 +43,9 @@ export class InformationBound {
    */
   add(sent: Float32Array, { gains, blockSymbols, noisePower }: ChannelEffect): void {
     for (let i = 0; i < this.#power.length; i++) this.#power[i]! += sent[2 * i]! ** 2 + sent[2 * i + 1]! ** 2;
-    const blocks = new Float64Array(gains.length / 2);
-    for (let b = 0; b < blocks.length; b++) blocks[b] = (gains[2 * b]! ** 2 + gains[2 * b + 1]! ** 2) / noisePower;
-    this.#snr.push({ blocks, blockSymbols });
+    for (let i = 0; i < gains.length; i += 2) this.#snr.push((gains[i]! ** 2 + gains[i + 1]! ** 2) / noisePower);
+    this.#blocks.push(gains.length / 2);
+    this.#blockSymbols.push(blockSymbols);
   }
 
   /**
@@ -63,11 +66,15 @@ export class InformationBound {
 
   /** Bits an image, the mean over the images added. */
   bits(): number {
-    const images = this.#snr.length;
+    const images = this.#blocks.length;
     const expected = this.#power.map((sum) => sum / images);
-    const all = this.#snr.map(({ blocks, blockSymbols }) =>
-      boundBits(expected, (i) => blocks[Math.floor(i / blockSymbols)]!),
-    );
-    return all.reduce((a, b) => a + b, 0) / images;
+    let total = 0;
+    let first = 0;
+    for (let image = 0; image < images; image++) {
+      const blockSymbols = this.#blockSymbols[image]!;
+      total += boundBits(expected, (i) => this.#snr[first + Math.floor(i / blockSymbols)]!);
+      first += this.#blocks[image]!;
+    }
+    return total / images;
   }
 }

@@ -1,0 +1,67 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+
+const point = { channel: z.string(), snr_db: z.number(), k: z.number().positive(), accuracy: z.number().min(0).max(1) };
+
+/** Pixels the classical way: one result a channel, SNR and k, at the best rate. */
+const pixelResult = z.looseObject({ ...point, codec: z.string() });
+
+/** A training run: what was changed, and its accuracy. `images`: training images. `size`: S, M or L. */
+const runResult = z.looseObject({
+  run: z.string(),
+  size: z.string(),
+  epochs: z.number(),
+  images: z.number(),
+  seed: z.number(),
+  what: z.string(),
+  points: z.array(z.looseObject(point)),
+});
+
+export type PixelResult = z.infer<typeof pixelResult>;
+export type RunResult = z.infer<typeof runResult>;
+
+/** What other programs measured, by file; undefined where there is no file. */
+export interface Recorded {
+  pixels: PixelResult[] | undefined;
+  ablations: RunResult[] | undefined;
+  dataAxis: RunResult[] | undefined;
+}
+
+export const RECORDED_FILES = {
+  pixels: 'pixels.json',
+  ablations: 'ablations.json',
+  dataAxis: 'data-axis.json',
+} as const;
+
+/**
+ * Reads `{"results": [...]}` of each file in a folder.
+ * @throws Error naming the file and what in it is wrong; a missing file is none
+ */
+export async function readRecorded(folder: string): Promise<Recorded> {
+  return {
+    pixels: await read(folder, RECORDED_FILES.pixels, pixelResult),
+    ablations: await read(folder, RECORDED_FILES.ablations, runResult),
+    dataAxis: await read(folder, RECORDED_FILES.dataAxis, runResult),
+  };
+}
+
+async function read<T>(folder: string, name: string, result: z.ZodType<T>): Promise<T[] | undefined> {
+  const file = path.join(folder, name);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new Error(`${file} is not JSON: ${(cause as Error).message}`, { cause });
+  }
+  const parsed = z.object({ results: z.array(result) }).safeParse(json);
+  if (!parsed.success) throw new Error(`${file} has not the form it should: ${z.prettifyError(parsed.error)}`);
+  return parsed.data.results;
+}
