@@ -5,7 +5,7 @@ import { escapeText, PLOT_STYLE, plot } from './plot.js';
 import { RECORDED_FILES, type RunResult } from './recorded.js';
 
 const STYLE = `:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;background:#fff;color:#222}
-h1{font-size:1.7rem}h2{font-size:1.25rem;margin-top:2.4rem}.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(28rem,100%),1fr));gap:1.2rem}
+h1{font-size:1.7rem}h2{font-size:1.25rem;margin-top:2.4rem}.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(28rem,100%),1fr));gap:1.2rem}
 figure{margin:0;padding:.6rem;border:1px solid #ddd;border-radius:.4rem;min-width:0}figcaption{font-weight:600}svg{width:100%;height:auto}
 table{border-collapse:collapse;font-size:.86rem;font-variant-numeric:tabular-nums}th,td{padding:.15rem .6rem;text-align:right;border-bottom:1px solid #ddd}
 th:first-child,td:first-child,td.text{text-align:left}.scroll{overflow-x:auto}details{font-size:.86rem}.missing{padding:.6rem;border-left:4px solid #b26a00;background:#fff6e5}
