@@ -15,7 +15,7 @@ export const transmitterConfig = defineConfig({
     ...hopFields('channel-emulator'),
     ...engineFields({ maxBatch: 64, maxQueueBytes: 64 * 1024 * 1024, inlineFrames: 1 }),
     defaultModel: option(z.string().default(''), {
-      description: 'Version of the model for frames that name none; empty: the last by name.',
+      description: 'Version of the model for frames that name none; empty: the default of the folder of models.',
     }),
     symbolFormat: option(z.enum(['sc16', 'fc32']).default('sc16'), {
       description: 'Form of the symbols on the wire: 16-bit integers with a scale, or 32-bit floats.',

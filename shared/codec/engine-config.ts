@@ -93,7 +93,7 @@ export interface RunningModels<T, R> {
  * Starts an engine and loads every published model for one role.
  *
  * @param queue name of the queue in the metrics
- * @param defaultVersion model of frames that name none; '' takes the last by name
+ * @param defaultVersion model of frames that name none; '' takes the folder's own default
  * @throws Error when a model is damaged or the backend is not set up; nothing stays open then
  */
 export async function runModels<T, R>(

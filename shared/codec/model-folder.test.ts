@@ -15,7 +15,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../tensor/safetensors.js';
 import type { Manifest } from './manifest.js';
-import { graphFolder, graphPorts, openModel, openModels, publishModel } from './model-folder.js';
+import { chooseModel, graphFolder, graphPorts, openModel, openModels, publishModel } from './model-folder.js';
 import { decoderGraph, encoderGraph } from './network-graph.js';
 import { randomWeights, SMALL_SPEC, smallManifest } from './small-model.fixture.js';
 
@@ -118,6 +118,18 @@ describe('model folder', () => {
       expect(model.folder).toBe(path.join(parent, version));
       expect(model.manifest.version).toBe(version);
     }
+  });
+
+  it('takes the model asked for, else the one that the file `default` names, else the last by name', async () => {
+    for (const version of ['m-a', 'm-b']) await publishModel(parent, smallManifest(version), weights);
+    const models = await openModels(parent);
+    const chosen = async (wanted: string) => (await chooseModel(parent, models, wanted)).manifest.version;
+    expect([await chosen(''), await chosen('m-a')]).toEqual(['m-b', 'm-a']);
+    writeFileSync(path.join(parent, 'default'), 'm-a\n');
+    expect([await chosen(''), await chosen('m-b')]).toEqual(['m-a', 'm-b']);
+    await expect(chosen('m-x')).rejects.toThrow(`no model "m-x" in ${parent}; there are m-a, m-b`);
+    writeFileSync(path.join(parent, 'default'), 'm-y\n');
+    await expect(chosen('')).rejects.toThrow(/no model "m-y".*file "default" names/);
   });
 
   it('must be called as its manifest says, or two folders could claim one version', async () => {

@@ -132,3 +132,27 @@ export async function openModels(parent: string): Promise<Map<string, PublishedM
   if (models.size === 0) throw new Error(`no published model in ${parent}; train one with "semlink train"`);
   return models;
 }
+
+/** Text file in a folder of models that names the one taken where nothing else is said. */
+const DEFAULT_FILE = 'default';
+
+/**
+ * The model to take from a folder.
+ *
+ * @param models those of `openModels(parent)`
+ * @param wanted version asked for; '' takes the one named in the folder's file `default`, without one the last by name
+ * @throws Error when there is no such model
+ */
+export async function chooseModel(
+  parent: string,
+  models: ReadonlyMap<string, PublishedModel>,
+  wanted: string,
+): Promise<PublishedModel> {
+  const file = path.join(parent, DEFAULT_FILE);
+  const named = wanted || (await readFile(file, 'utf8').catch(() => '')).trim();
+  const version = named || [...models.keys()].at(-1)!;
+  const model = models.get(version);
+  if (model) return model;
+  const from = wanted ? parent : `${parent}, which its file "${DEFAULT_FILE}" names`;
+  throw new Error(`no model "${version}" in ${from}; there are ${[...models.keys()].join(', ')}`);
+}

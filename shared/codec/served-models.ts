@@ -3,7 +3,7 @@ import { Batcher, type ClosedBy } from '../tensor/batcher.js';
 import type { Engine, EngineModel } from '../tensor/engine.js';
 import type { BatchInputs } from '../tensor/input-pool.js';
 import type { Manifest } from './manifest.js';
-import { graphPorts, openModels, type PublishedModel, type Role } from './model-folder.js';
+import { chooseModel, graphPorts, openModels, type PublishedModel, type Role } from './model-folder.js';
 import { type Backend, modelSource } from './model-source.js';
 
 /** Time a frame spent in a service's engine, nanoseconds. */
@@ -121,7 +121,7 @@ export class ServedModels<T, R> {
    * Loads every model and runs each in every instance of the engine, at sizes from 1 to `maxBatch`, so that the first
    * frames are not slow.
    *
-   * @param defaultVersion model of frames that name none; '' takes the last by name
+   * @param defaultVersion model of frames that name none; '' takes the folder's own default
    * @throws Error when a model is damaged or the default is not among them
    */
   static async load<T, R>(
@@ -133,15 +133,12 @@ export class ServedModels<T, R> {
     backend: Backend = 'tensorflow',
   ): Promise<ServedModels<T, R>> {
     const published = await openModels(folder);
-    const chosen = defaultVersion || [...published.keys()].at(-1)!;
-    if (!published.has(chosen)) {
-      throw new Error(`no model "${chosen}" in ${folder}; there are ${[...published.keys()].join(', ')}`);
-    }
+    const chosen = await chooseModel(folder, published, defaultVersion);
     const models = new Map<string, ServedModel<T, R>>();
     for (const model of published.values()) {
       models.set(model.manifest.version, await loadOne(engine, model, codec, options, backend));
     }
-    return new ServedModels(models, chosen);
+    return new ServedModels(models, chosen.manifest.version);
   }
 
   all(): ServedModel<T, R>[] {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { simulatedModelNames, typicalSettings } from '../../../shared/channel/channel-config.js';
 import { measureLink } from '../../../shared/codec/link-evaluation.js';
-import { openModels, SHIPPED_MODELS } from '../../../shared/codec/model-folder.js';
+import { chooseModel, openModels, SHIPPED_MODELS } from '../../../shared/codec/model-folder.js';
 import { powerConstraints } from '../../../shared/codec/power-constraint.js';
 import { defineConfig, loadConfigOrExit, option } from '../../../shared/config/index.js';
 import type { Command } from '../command.js';
@@ -22,7 +22,7 @@ const definition = defineConfig({
       description: 'Folder of published models.',
       placeholder: 'FOLDER',
     }),
-    model: option(z.string().default(''), { description: 'Version to evaluate; empty: the last by name.' }),
+    model: option(z.string().default(''), { description: 'Version to evaluate; empty: the default of the folder.' }),
     channel: option(z.array(z.enum(simulatedModelNames)).min(1).default(['awgn', 'rayleigh-block']), {
       description: 'Channel models, with typical parameters; block Rayleigh has one gain a frame.',
     }),
@@ -54,11 +54,8 @@ export const evaluate: Command = {
   async run(argv) {
     const { config } = loadConfigOrExit(definition, argv);
     const models = await openModels(config.models);
-    const version = config.model || [...models.keys()].at(-1)!;
-    const model = models.get(version);
-    if (!model)
-      throw new Error(`no model "${version}" in ${config.models}; there are ${[...models.keys()].join(', ')}`);
-    const { channelUses } = model.manifest;
+    const model = await chooseModel(config.models, models, config.model);
+    const { channelUses, version } = model.manifest;
     const wrong = config.k.find((k) => !channelUses.includes(k));
     if (wrong) throw new Error(`--k ${wrong}: ${version} has the lengths ${channelUses.join(', ')}`);
     const images = await firstImages(config.split, config.images);
