@@ -369,9 +369,9 @@ describe('bad symbols for the receiver-decoder', () => {
     ['an unknown model', (f) => (f.header!.modelVersion = 'm-none-9'), Code.NOT_FOUND, unknownModel],
     [
       'more symbols than the model takes',
-      (f) => (f.channelUses = 65),
+      (f) => (f.channelUses = 129),
       Code.INVALID_ARGUMENT,
-      /^channel_uses is 65; .* 64/,
+      /^channel_uses is 129; .* 128/,
     ],
     [
       'no channel state',

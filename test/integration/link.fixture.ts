@@ -5,7 +5,7 @@ import type { Overrides } from '../../deploy/local/local-link.js';
 import { type ServiceProcess, startProcesses } from '../../deploy/local/processes.js';
 import { projectRoot } from '../../shared/build/compiled.js';
 import type { LinkAnswer, LinkImage, SemanticLink } from '../../shared/client/link.js';
-import { openModels, type PublishedModel } from '../../shared/codec/model-folder.js';
+import { chooseModel, openModels, type PublishedModel } from '../../shared/codec/model-folder.js';
 import { openCifar10 } from '../../shared/data/cifar10.js';
 import { isReadable } from '../../shared/data/source.js';
 import { ChannelEmulatorService } from '../../shared/gen/semlink/v1/channel_emulator_pb.js';
@@ -69,7 +69,8 @@ export async function testImages(count: number): Promise<TestImage[]> {
 
 /** The model that services without a setting of their own serve by default, as published. */
 export async function defaultModel(): Promise<PublishedModel> {
-  return [...(await openModels(path.join(projectRoot, 'shared/models'))).values()].at(-1)!;
+  const folder = path.join(projectRoot, 'shared/models');
+  return chooseModel(folder, await openModels(folder), '');
 }
 
 /** Sends images over a link as fast as it takes them; the answers in the order of the images. */
