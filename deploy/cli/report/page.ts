@@ -143,7 +143,8 @@ function ablations(runs: RunResult[] | undefined): string {
   );
 }
 
-function conventions({ label_classifier: label }: ReportData): string {
+function conventions({ label_classifier: label, recorded }: ReportData): string {
+  const pixelImages = [...new Set((recorded.pixels ?? []).map((p) => Number(p.images)))].filter(Number.isFinite);
   return section(
     'What the numbers mean',
     `<ul>
@@ -151,7 +152,7 @@ function conventions({ label_classifier: label }: ReportData): string {
 <li>Peak constraint: |re|, |im| &lt;= 1, noise sigma^2 in each real dimension, peak SNR 1/sigma^2; the symbols times sqrt(2), limited, every image alike.</li>
 <li>On-device classifier with coded label: ${escapeText(label.model)} decides on the device (${percentOf(label.accuracy)} % right) and sends log2(10) bits. The code is the simplex of 10 words where 2k &gt;= 9 (the best of equal energy, closed form), else 10 points on the sphere of 2k dimensions, optimised for each SNR and channel and sent through this channel code 40,000 times; maximum likelihood, perfect channel knowledge. It is decided what is sent, so doubt is not: where labels get lost a learned message can do better, where they arrive it cannot.</li>
 <li>Capacity bound: the rate-distortion function of 10 equally likely classes under Hamming distortion against k log2(1 + SNR) bits an image; over block Rayleigh the mean over fading of the bound at each fade, neither ergodic nor outage capacity, for an image sees one fade. It presumes a classifier that is never wrong.</li>
-<li>Pixels: the best rate for each SNR, length and channel, then a classifier; see test/baselines.</li>
+<li>Pixels: the best rate for each SNR, length and channel, then a classifier of the receiver's${pixelImages.length > 0 ? `, on ${pixelImages.join(' or ')} images` : ''}; see test/baselines.</li>
 </ul>`,
   );
 }

@@ -14,8 +14,8 @@ export interface PublishedPoint {
   approximate: boolean;
 }
 
-const vlVfe = 'VL-VFE (variable-length variational feature encoding)';
-const jcm = 'JCM (joint coding-modulation)';
+const vlVfe = 'VL-VFE (Shao, Mao, Zhang, arXiv 2102.04170)';
+const jcm = 'JCM (Bo, Duan, Shao, Tao, arXiv 2310.06690)';
 const real = 'real symbols, peak constraint, PSNR = 1/sigma^2';
 const one = 'one model per SNR, 128 complex uses, reconstructs the image too';
 
