@@ -37,7 +37,9 @@ describe('semlink distill', () => {
       const manifest = manifestSchema.parse(
         JSON.parse(await readFile(path.join(folder, 'models', name, 'manifest.json'), 'utf8')),
       );
-      expect(manifest.training.command).toBe(`semlink distill --name ${name} --seed 1 --epochs 2`);
+      expect(manifest.training.command).toBe(
+        `semlink distill --name ${name} --epochs 2 --images 640 --batch-size 32 --channel-uses 64 --size s`,
+      );
       expect(manifest.training.knowledge).toMatchObject({ teacher: 'cifar10-ensemble-of-4', views: 10, topK: 4 });
       const record = (await readFile(path.join(folder, 'work', name, 'training.jsonl'), 'utf8')).trim().split('\n');
       const [first, second] = record.map((line) => (JSON.parse(line) as { loss: { teacher: number } }).loss.teacher);

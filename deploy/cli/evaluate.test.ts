@@ -59,7 +59,7 @@ describe('semlink evaluate', () => {
 
   it.each([
     ['a length the model does not have', ['--k', '7'], /^semlink: --k 7: \S+ has the lengths 2, 4, /m],
-    ['a model that is not there', ['--model', 'm-none-9'], /^semlink: no model "m-none-9" in \S+; there are m-/m],
+    ['a model that is not there', ['--model', 'm-none-9'], /^semlink: no model "m-none-9" in \S+; there are l-/m],
     ['a folder without models', ['--models', tmpdir()], /^semlink: .*model/m],
   ])(
     '%s is one sentence and exit 1',

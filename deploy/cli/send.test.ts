@@ -167,6 +167,6 @@ describe('semlink send', () => {
   it('for a model the transmitter does not have is one sentence and exit 1', async () => {
     const { status, stderr } = await semlink(['send', ...to(), '--model', 'm-none-9', '--images', '5']);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^semlink: the transmitter has no model "m-none-9"; it has m-\S+.*\n$/);
+    expect(stderr).toMatch(/^semlink: the transmitter has no model "m-none-9"; it has l-\S+, m-\S+.*\n$/);
   });
 });
