@@ -17,6 +17,7 @@ import {
   type FrameStreamServerOptions,
   serveFrameStream,
 } from '../../shared/rpc/frame-stream-server.js';
+import { Relay } from '../../shared/rpc/relay.js';
 import { nowUnixNano } from '../../shared/telemetry/index.js';
 import type { DelayQueue } from './air/delay-queue.js';
 import { type ControlParts, controlHandlers, refusingHandlers } from './control/control.js';
@@ -45,20 +46,19 @@ export interface EmulatorParts extends ControlParts {
 /** Maps streams of symbols to the air and on to the receiver-decoder, and control calls to the links. */
 export function emulatorService(parts: EmulatorParts): ServiceImplementation {
   const { telemetry, stream: streamOptions } = parts;
-  const downstreams = new Set<Downstream>();
-  telemetry.metrics.trackQueue('receiver', () => {
-    let bytes = 0;
-    for (const { bytesInFlight } of downstreams) bytes += bytesInFlight;
-    return bytes;
+  const relay = new Relay<Downstream>({
+    open: (upstream) => openDownstream(parts, upstream),
+    onOpen: () => telemetry.metrics.streamOpened('called'),
+    brokenOff: 'the stream of symbols broke off',
   });
+  telemetry.metrics.trackQueue('receiver', () => relay.bytesInFlight);
   return implementService(ChannelEmulatorService, {
     ...(parts.controlElsewhere ? refusingHandlers() : controlHandlers(parts)),
     propagate: (call) => {
       const mark = telemetry.tracer.markStream('Propagate', nowUnixNano());
       const closed = telemetry.metrics.streamOpened('served');
       let path: SymbolPath | undefined;
-      let downstream: Downstream | undefined;
-      let downstreamClosed = (): void => {};
+      const hop = relay.hop();
       serveFrameStream(call, {
         origin: ROLE,
         framesOf: (request) => request.frames,
@@ -69,21 +69,14 @@ export function emulatorService(parts: EmulatorParts): ServiceImplementation {
         bytesOf: (frame) => frame.iq.length,
         onFrames: (frames, stream) => {
           if (!path) {
-            downstream = openDownstream(parts, stream);
-            downstreams.add(downstream);
-            downstreamClosed = telemetry.metrics.streamOpened('called');
             const pathParts = { ...parts, windowBytes: streamOptions.windowBytes };
-            path = new SymbolPath(pathParts, { stream, downstream, mark });
+            path = new SymbolPath(pathParts, { stream, downstream: hop.to(stream), mark });
           }
           return path.propagate(frames);
         },
         onEnd: (stream) => {
           closed();
-          if (!downstream) return;
-          downstreams.delete(downstream);
-          downstreamClosed();
-          if (stream.signal.aborted) downstream.cancel('the stream of symbols broke off');
-          else void downstream.close();
+          hop.end(stream);
         },
         drains: parts.drains,
         ...streamOptions,
@@ -102,7 +95,6 @@ export function controlService(parts: ControlParts): ServiceImplementation {
   });
 }
 
-/** One stream to the receiver for each stream of symbols, so that one slow or broken source does not hold up another. */
 function openDownstream({ receiver, telemetry, feedback, hop }: EmulatorParts, upstream: FrameStream): Downstream {
   return new FrameStreamClient({
     peer: { role: 'receiver-decoder', address: receiver.address },

@@ -26,6 +26,7 @@ import type { DrainList } from '../../shared/rpc/drain-list.js';
 import { invalidArgument } from '../../shared/rpc/errors.js';
 import { FrameStreamClient } from '../../shared/rpc/frame-stream-client.js';
 import { type FrameStream, serveFrameStream } from '../../shared/rpc/frame-stream-server.js';
+import { Relay } from '../../shared/rpc/relay.js';
 import type { StreamLimits } from '../../shared/rpc/server-config.js';
 import { ATTRIBUTES, nowUnixNano, SPANS, type StreamMark, type Telemetry } from '../../shared/telemetry/index.js';
 import type { EncodeJob } from './image-codec.js';
@@ -66,20 +67,19 @@ interface Encoding {
 
 /** Maps the stream of images to the encoder and its symbols to the channel-emulator. */
 export function transmitterService(parts: TransmitterParts) {
-  const downstreams = new Set<Downstream>();
-  parts.telemetry.metrics.trackQueue('channel', () => {
-    let bytes = 0;
-    for (const { bytesInFlight } of downstreams) bytes += bytesInFlight;
-    return bytes;
+  const relay = new Relay<Downstream>({
+    open: (upstream) => openDownstream(parts, upstream),
+    onOpen: () => parts.telemetry.metrics.streamOpened('called'),
+    brokenOff: 'the stream of images broke off',
   });
+  parts.telemetry.metrics.trackQueue('channel', () => relay.bytesInFlight);
   return implementService(TransmitterEncoderService, {
     listModels: () => create(ListModelsResponseSchema, { models: modelInfos(parts.models) }),
     transmit: (call) => {
       const { telemetry } = parts;
       const mark = telemetry.tracer.markStream('Transmit', nowUnixNano());
       const closed = telemetry.metrics.streamOpened('served');
-      let downstream: Downstream | undefined;
-      let downstreamClosed = (): void => {};
+      const hop = relay.hop();
       serveFrameStream(call, {
         origin: ROLE,
         framesOf: (request) => request.frames,
@@ -93,24 +93,15 @@ export function transmitterService(parts: TransmitterParts) {
           for (const policy of request.policies) parts.links.setPolicy(policy.linkId, policyFrom(policy));
         },
         onFrames: (frames, stream) => {
-          if (!downstream) {
-            downstream = openDownstream(parts, stream);
-            downstreams.add(downstream);
-            downstreamClosed = telemetry.metrics.streamOpened('called');
-          }
           let bytes = 0;
           for (const { rgb } of frames) bytes += rgb.length;
           telemetry.metrics.addReceivedBytes(bytes);
-          const taken = { stream, downstream, mark, unixNano: nowUnixNano(), ms: Date.now() };
+          const taken = { stream, downstream: hop.to(stream), mark, unixNano: nowUnixNano(), ms: Date.now() };
           for (const frame of frames) takeFrame(parts, frame, taken);
         },
         onEnd: (stream) => {
           closed();
-          if (!downstream) return;
-          downstreams.delete(downstream);
-          downstreamClosed();
-          if (stream.signal.aborted) downstream.cancel('the stream of images broke off');
-          else void downstream.close();
+          hop.end(stream);
         },
         ...parts.stream,
         drains: parts.drains,
