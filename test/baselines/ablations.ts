@@ -52,6 +52,9 @@ interface Run {
   axis?: true;
 }
 
+/** The two curves over the number of training images. */
+const AXIS = { teacher: 'distilled', labels: 'labels alone' };
+
 const ALL = 45_000;
 const SNR_DB = [-10, -5, 0, 5, 10, 15, 20];
 const GROUPS = ['--group-size', '16'];
@@ -82,7 +85,7 @@ const RUNS: readonly Run[] = [
     (['teacher', 'labels'] as const).map(
       (from): Run => ({
         name: `${from}-${percent}`,
-        what: `${percent} % of the images, ${from === 'teacher' ? 'distilled' : 'labels alone'}`,
+        what: AXIS[from],
         from,
         images: (ALL * percent) / 100,
         axis: true,
@@ -122,7 +125,9 @@ await write(
 );
 await write(
   'data-axis.json',
-  results.filter(({ run }) => run.axis || run.name === 'full' || run.name === 'labels'),
+  results
+    .filter(({ run }) => run.axis || run.name === 'full' || run.name === 'labels')
+    .map(({ run, result }) => ({ run, result: { ...result, what: AXIS[run.from] } })),
 );
 
 async function published(run: Run): Promise<PublishedModel | undefined> {

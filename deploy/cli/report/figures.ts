@@ -1,7 +1,7 @@
 import { meanAndDeviation } from '../statistics.js';
 import type { BaselinePoint, ModelPoint, ReportData } from './data.js';
 import type { Figure, FigurePoint, Series } from './figure.js';
-import type { RunResult } from './recorded.js';
+import { type RunResult, shownPoints } from './recorded.js';
 
 /** Lengths and SNRs at which models are set beside baselines. */
 const COMPARED_K = [2, 8, 32, 128];
@@ -181,7 +181,7 @@ function peakPower(data: Omit<ReportData, 'figures'>): Figure[] {
 function dataAxis(data: Omit<ReportData, 'figures'>): Figure[] {
   const runs = data.recorded.dataAxis ?? [];
   const key = (p: { channel: string; snr_db: number; k: number }) => `${p.channel} ${p.snr_db} dB, k = ${p.k}`;
-  const settings = [...new Set(runs.flatMap((run) => run.points.map(key)))];
+  const settings = [...new Set(runs.flatMap((run) => shownPoints(run).map(key)))];
   return settings.map((setting) => ({
     id: `data-${setting.replace(/[^a-z0-9-]+/g, '-')}`,
     group: 'Accuracy over the number of training images',

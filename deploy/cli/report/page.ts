@@ -2,7 +2,7 @@ import type { ModelPoint, ReportData } from './data.js';
 import type { Figure } from './figure.js';
 import { percentOf } from './figures.js';
 import { escapeText, PLOT_STYLE, plot } from './plot.js';
-import { RECORDED_FILES, type RunResult } from './recorded.js';
+import { RECORDED_FILES, type RunResult, shownPoints } from './recorded.js';
 
 const STYLE = `:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;background:#fff;color:#222}
 h1{font-size:1.7rem}h2{font-size:1.25rem;margin-top:2.4rem}.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(28rem,100%),1fr));gap:1.2rem}
@@ -122,7 +122,7 @@ const ours = (p: ModelPoint) => `${p.model} ${percentOf(p.accuracy)} (${p.k})`;
 
 function ablations(runs: RunResult[] | undefined): string {
   if (!runs) return missing('Ablations', RECORDED_FILES.ablations);
-  const keys = [...new Set(runs.flatMap((run) => run.points.map((p) => `${p.channel} ${p.snr_db} dB k ${p.k}`)))];
+  const keys = [...new Set(runs.flatMap((run) => shownPoints(run).map((p) => `${p.channel} ${p.snr_db} dB k ${p.k}`)))];
   return section(
     'Ablations',
     table(

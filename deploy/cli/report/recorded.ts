@@ -28,6 +28,25 @@ export interface Recorded {
   dataAxis: RunResult[] | undefined;
 }
 
+/** The points of training runs that are drawn, where a run has so many that no page could hold them; all are in the JSON. */
+const SHOWN = [
+  ['awgn', -10, 32],
+  ['awgn', 0, 8],
+  ['awgn', 10, 8],
+  ['awgn', 10, 32],
+  ['rayleigh-block', 0, 32],
+  ['rayleigh-block', 10, 32],
+] as const;
+const MANY_POINTS = 16;
+
+/** The points of a run that a page shows: all where they are few. */
+export function shownPoints({ points }: RunResult): RunResult['points'] {
+  if (points.length <= MANY_POINTS) return points;
+  return points.filter((p) =>
+    SHOWN.some(([channel, snrDb, k]) => p.channel === channel && p.snr_db === snrDb && p.k === k),
+  );
+}
+
 export const RECORDED_FILES = {
   pixels: 'pixels.json',
   ablations: 'ablations.json',
