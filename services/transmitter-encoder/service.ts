@@ -30,6 +30,7 @@ import { Relay } from '../../shared/rpc/relay.js';
 import type { StreamLimits } from '../../shared/rpc/server-config.js';
 import { ATTRIBUTES, nowUnixNano, SPANS, type StreamMark, type Telemetry } from '../../shared/telemetry/index.js';
 import type { EncodeJob } from './image-codec.js';
+import { InOrder } from './in-order.js';
 import type { LinkTable } from './links.js';
 import { policyFrom } from './policy.js';
 
@@ -52,6 +53,7 @@ type Downstream = FrameStreamClient<SymbolFrame, PropagateRequest, PropagateResp
 interface Taken {
   stream: FrameStream;
   downstream: Downstream;
+  inOrder: InOrder;
   mark: StreamMark;
   unixNano: bigint;
   ms: number;
@@ -80,6 +82,7 @@ export function transmitterService(parts: TransmitterParts) {
       const mark = telemetry.tracer.markStream('Transmit', nowUnixNano());
       const closed = telemetry.metrics.streamOpened('served');
       const hop = relay.hop();
+      const inOrder = new InOrder();
       serveFrameStream(call, {
         origin: ROLE,
         framesOf: (request) => request.frames,
@@ -96,7 +99,7 @@ export function transmitterService(parts: TransmitterParts) {
           let bytes = 0;
           for (const { rgb } of frames) bytes += rgb.length;
           telemetry.metrics.addReceivedBytes(bytes);
-          const taken = { stream, downstream: hop.to(stream), mark, unixNano: nowUnixNano(), ms: Date.now() };
+          const taken = { stream, downstream: hop.to(stream), inOrder, mark, unixNano: nowUnixNano(), ms: Date.now() };
           for (const frame of frames) takeFrame(parts, frame, taken);
         },
         onEnd: (stream) => {
@@ -155,11 +158,18 @@ function takeFrame(parts: TransmitterParts, frame: ImageFrame, taken: Taken): vo
     metrics.observeRateDecision(linkId, decision.channelUses, decision.reason, age);
     const encoding: Encoding = { frame, modelVersion: manifest.version, decision, taken };
     const job: EncodeJob = { rgb: frame.rgb, snrDb: decision.snrDb, channelUses: decision.channelUses };
+    const ready = taken.inOrder.place();
     const encoded: Parameters<typeof model.submit>[1] = (done, error) => {
-      if (!done || error) stream.fail(frame, error);
-      else sendOn(parts, encoding, done.result, done.timings);
+      ready(() => {
+        if (!done || error) stream.fail(frame, error);
+        else sendOn(parts, encoding, done.result, done.timings);
+      });
     };
-    model.submit(job, encoded, { linkId, signal: stream.signal });
+    try {
+      model.submit(job, encoded, { linkId, signal: stream.signal });
+    } catch (error) {
+      ready(() => stream.fail(frame, error));
+    }
   } catch (error) {
     stream.fail(frame, error);
   }
