@@ -7,19 +7,14 @@ import { networkSpec } from './sizes.js';
 const configWith = (overrides: Record<string, unknown>): DistillerConfig =>
   loadConfig(distillerConfig, { overrides }).config!;
 
-function commandOf(overrides: Record<string, unknown>): string {
+function manifestWith(overrides: Record<string, unknown>) {
   const config = configWith(overrides);
   const calibration = { images: 5000, split: 'holdout', snrDb: [0, 10], channelUses: [8], accuracy: {} };
-  return manifestOf({
-    config,
-    spec: networkSpec(config),
-    calibration,
-    epochs: 1,
-    steps: 1,
-    seconds: 1,
-    knowledge: undefined,
-  }).training.command;
+  const spec = networkSpec(config);
+  return manifestOf({ config, spec, calibration, epochs: 1, steps: 1, seconds: 1, knowledge: undefined });
 }
+
+const commandOf = (overrides: Record<string, unknown>) => manifestWith(overrides).training.command;
 
 it('tells the command that makes the model again: its name and every option that is not the default', () => {
   expect(commandOf({})).toBe('semlink train --name m-cifar10-1');
@@ -48,17 +43,7 @@ it.each([
   ['m', 0.35e6, 25],
   ['l', 1e6, 90],
 ] as const)('size %s keeps to its limits', (size, parameters, mflop) => {
-  const config = configWith({ size });
-  const calibration = { images: 5000, split: 'holdout', snrDb: [0, 10], channelUses: [8], accuracy: {} };
-  const { cost } = manifestOf({
-    config,
-    spec: networkSpec(config),
-    calibration,
-    epochs: 1,
-    steps: 1,
-    seconds: 1,
-    knowledge: undefined,
-  });
+  const { cost } = manifestWith({ size });
   expect(cost.encoder.parameters).toBeLessThanOrEqual(parameters);
   expect(cost.encoder.mflop).toBeLessThanOrEqual(mflop);
 });

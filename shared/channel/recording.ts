@@ -52,7 +52,7 @@ const loaded = new Map<string, { version: string; recording: WeakRef<Recording> 
  * Reads a recording of the channel-emulator, with the files that it goes on in (`air-000001-...` after `air-000000-...`) and
  * with the side that was sent where it lies beside it; or one of somebody else, whose samples are taken as they are.
  *
- * Read in one go, for a channel must be there when it is set; a file of some 10 MB takes a tenth of a second.
+ * Read in one go, for a channel must be there when it is set: the thread that serves waits as long as the disk takes.
  *
  * @param file NAME.sigmf-meta, or NAME.sigmf-meta#LINK where there are several links
  * @throws SemlinkError NOT_FOUND, or INVALID_ARGUMENT with the frame or sample that is wrong

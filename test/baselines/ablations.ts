@@ -4,18 +4,16 @@
  *
  *   node dist/test/baselines/ablations.js --help
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { projectRoot } from '../../shared/build/compiled.js';
+import { runDistiller } from '../../deploy/cli/commands/distiller-process.js';
+import { SHIPPED_KNOWLEDGE } from '../../deploy/cli/knowledge-options.js';
+import { publishedPair } from '../../deploy/cli/published-pair.js';
 import { type EvaluationPoint, measureLink } from '../../shared/codec/link-evaluation.js';
-import { graphFolder, graphPorts, openModels, type PublishedModel } from '../../shared/codec/model-folder.js';
-import { StagedEncoder } from '../../shared/codec/staged-encoder.js';
+import { openModels, type PublishedModel } from '../../shared/codec/model-folder.js';
 import { defineConfig, loadConfigOrExit, option } from '../../shared/config/index.js';
 import { loadCifar10 } from '../../shared/data/cifar10.js';
-import { ModelSession } from '../../shared/tensor/session.js';
 
 const definition = defineConfig({
   name: 'ablations',
@@ -136,24 +134,20 @@ async function published(run: Run): Promise<PublishedModel | undefined> {
 
 async function distil({ name, from, options = [], images = ALL, seed = 1 }: Run): Promise<void> {
   const epochs = Math.round((config.epochs * ALL) / images);
-  const knowledge = path.join(projectRoot, 'shared', 'knowledge', 'cifar10');
   const args = [
     ...['--name', name, '--size', 's', '--seed', `${seed}`, '--images', `${images}`, '--epochs', `${epochs}`],
     ...['--look-epochs', `${epochs}`, '--calibration-images', '500', '--precision', config.precision],
     ...['--models', models, '--work', config.work, ...options],
-    ...(from === 'teacher' ? ['--knowledge', knowledge] : []),
+    ...(from === 'teacher' ? ['--knowledge', SHIPPED_KNOWLEDGE] : []),
   ];
   process.stdout.write(`== ${name}\n`);
-  const main = path.join(projectRoot, 'dist', 'services', 'distiller', 'main.js');
-  const child = spawn(process.execPath, [main, ...args], { stdio: 'inherit' });
-  const [code] = (await once(child, 'exit')) as [number | null];
+  const code = await runDistiller(args);
   if (code !== 0) throw new Error(`the run ${name} ended with status ${code}`);
 }
 
 async function evaluate(run: Run, model: PublishedModel) {
-  const { network, channelUses } = model.manifest;
-  const decoder = new ModelSession(graphFolder(model, 'decoder'), graphPorts(network, 'decoder'));
-  const encoder = await StagedEncoder.of(model);
+  const { channelUses } = model.manifest;
+  const pair = await publishedPair(model);
   const snrs = run.snrDb === undefined ? SNR_DB : [run.snrDb];
   const points: EvaluationPoint[] = snrs.flatMap((snrDb) =>
     channelUses.flatMap((k) => [
@@ -161,9 +155,9 @@ async function evaluate(run: Run, model: PublishedModel) {
       { channel: { model: 'rayleigh-block' as const, snrDb, coherenceSymbols: 0 }, channelUses: k },
     ]),
   );
-  const measured = await measureLink({ network, encoder, decoder }, test, points, { seed: 1 });
-  encoder.dispose();
-  decoder.dispose();
+  const measured = await measureLink(pair, test, points, { seed: 1 });
+  pair.encoder.dispose();
+  pair.decoder.dispose();
   return points.map(({ channel, channelUses: k }, i) => ({
     channel: channel.model,
     snr_db: channel.snrDb,

@@ -13,7 +13,11 @@ export function runDistiller(argv: readonly string[], env: NodeJS.ProcessEnv = {
     const main = fileURLToPath(compiledModule('services/distiller/main.ts'));
     const child = spawn(process.execPath, [main, ...argv], { stdio: 'inherit', env: { ...process.env, ...env } });
     // The trainer writes its checkpoint and ends, and then this does. Ctrl-C reaches both, which does no harm.
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+    const pass = (signal: NodeJS.Signals) => child.kill(signal);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, pass);
+    child.once('close', () => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, pass);
+    });
     child.once('error', reject);
     child.once('exit', (code) => resolve(code ?? 1));
   });
