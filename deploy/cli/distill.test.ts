@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { manifestSchema } from '../../shared/codec/manifest.js';
 import { until } from '../../test/integration/link.fixture.js';
 import { childrenOf, knowsChildren, semlink, startSemlink } from '../../test/integration/semlink-command.fixture.js';
+import { scrape } from '../../test/telemetry/exposition-parse.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -23,8 +24,15 @@ describe('semlink distill', () => {
     'learns from the stored knowledge, with no teacher and no ONNX runtime in its process',
     { timeout: 120_000 },
     async () => {
-      const run = startSemlink(flags('--epochs', '2'));
+      const run = startSemlink(flags('--epochs', '2', '--metrics-listen', '127.0.0.1:0'));
       await until(() => run.stdout.includes('epoch   1'), 60_000);
+      const metrics = await scrape(/metrics at (\S+)\/metrics/.exec(run.stdout)![1]!);
+      expect(metrics.value('semlink_job_phase', { phase: 'training' })).toBe(1);
+      expect(metrics.value('semlink_training_images_total')).toBeGreaterThanOrEqual(640);
+      expect(metrics.value('semlink_training_epoch')).toBeGreaterThanOrEqual(1);
+      expect(metrics.value('semlink_training_epochs')).toBe(2);
+      expect(metrics.value('semlink_job_progress_ratio')).toBeGreaterThanOrEqual(0.5);
+      expect(metrics.value('semlink_training_loss_nats', { term: 'teacher' })).toBeGreaterThan(0);
       // The process in the middle of training, seen from outside: what it has mapped is what it has loaded.
       const [distiller] = await childrenOf(run.child.pid!);
       const maps = await readFile(`/proc/${distiller!.pid}/maps`, 'utf8');

@@ -90,7 +90,13 @@ describe('CheckpointFile', () => {
 
   it('does not mind where and under what name the model will be written', async () => {
     await checkpoints().write(checkpointOf(1));
-    const elsewhere = checkpoints({ name: 'other', models: '/elsewhere', work: 'w', fresh: true });
+    const elsewhere = checkpoints({
+      name: 'other',
+      models: '/elsewhere',
+      work: 'w',
+      fresh: true,
+      'metrics.listen': '127.0.0.1:9468',
+    });
     expect(await elsewhere.read()).toEqual(checkpointOf(1));
   });
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { SHIPPED_MODELS } from '../../shared/codec/model-folder.js';
 import { type ConfigOf, defineConfig, option } from '../../shared/config/index.js';
+import { jobTelemetryFields } from '../../shared/telemetry/index.js';
 
 /** Every option of a training run, for `semlink train` and the distiller job. */
 export const distillerConfig = defineConfig({
@@ -117,6 +118,7 @@ export const distillerConfig = defineConfig({
     threads: option(z.int().min(1).max(256).default(1), {
       description: 'TensorFlow threads. Another number gives a slightly different model from the same seed.',
     }),
+    ...jobTelemetryFields(),
   },
   check: (config) => {
     if (config.snrLowDb > config.snrHighDb) return '--snr-low-db must not be above --snr-high-db.';

@@ -22,6 +22,22 @@ export interface TrainingReporter {
   /** Progress of the step at hand; replaced by the next. */
   progress(text: string): void;
   epoch(record: EpochRecord, secondsLeft: number): void;
+  /** What the run does from now on. */
+  phase?(phase: TrainingPhase): void;
+  /** One step taken. */
+  step?(step: TrainingStep): void;
+}
+
+export type TrainingPhase = 'training' | 'looking' | 'calibrating' | 'done';
+
+export interface TrainingStep {
+  readonly report: StepReport;
+  /** Of the run, of all sittings. */
+  readonly step: number;
+  readonly steps: number;
+  readonly stepsPerEpoch: number;
+  /** Of this step. */
+  readonly seconds: number;
 }
 
 /**
@@ -58,12 +74,14 @@ export async function train(
       early: early.best && { best: early.best, inVain: early.inVain },
     });
   while (trainer.step < trainer.steps && !early.reached) {
+    reporter.phase?.('training');
     const finished = await runEpoch(trainer, config, reporter, stop);
     if (!finished) {
       await save();
       return undefined;
     }
     if (finished.epoch === config.epochs || finished.epoch % config.lookEpochs === 0) {
+      reporter.phase?.('looking');
       finished.holdout = await look(trainer.average(), spec, holdout);
       early.see(finished.epoch, Object.values(finished.holdout), () => trainer.state().average);
     }
@@ -73,6 +91,7 @@ export async function train(
     reporter.epoch(finished, (trainer.steps - trainer.step) / rate);
   }
   if (early.reached) reporter.say(`stopped early: nothing gained since epoch ${early.best!.epoch}, which is published`);
+  reporter.phase?.('calibrating');
   reporter.say('calibrating on the held-out images');
   const weights = trainer.average(early.best?.average);
   const judges = { ...holdout, count: config.calibrationImages };
@@ -86,6 +105,7 @@ export async function train(
   const steps = epochs * trainer.stepsPerEpoch;
   const run = { config, spec, calibration, epochs, steps, seconds: clock.seconds, knowledge: knowledge?.origin };
   const model = await publishModel(config.models, manifestOf(run), weights);
+  reporter.phase?.('done');
   reporter.say(`published ${model.folder}`);
   return model;
 }
@@ -101,7 +121,16 @@ async function runEpoch(
   const clock = new Stopwatch(0);
   let steps = 0;
   do {
+    const begun = performance.now();
     const report = trainer.advance();
+    const seconds = (performance.now() - begun) / 1e3;
+    reporter.step?.({
+      report,
+      step: trainer.step,
+      steps: trainer.steps,
+      stepsPerEpoch: trainer.stepsPerEpoch,
+      seconds,
+    });
     steps++;
     for (const term of Object.keys(sums) as (keyof StepReport)[]) sums[term] += report[term];
     const at = trainer.step % trainer.stepsPerEpoch || trainer.stepsPerEpoch;

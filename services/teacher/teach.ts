@@ -28,6 +28,8 @@ export interface TeachingReporter {
 }
 
 export interface TeachingProgress {
+  /** Views that came with this report. */
+  readonly batch: number;
   /** Views that this worker has stored or is about to. */
   readonly done: number;
   /** Views of this worker's whole share. */
@@ -72,7 +74,7 @@ export async function teach(options: TeachingOptions): Promise<TeachingResult> {
     const records = await teachShard(options, layout, (views) => {
       done += views;
       const viewsPerSecond = (done - before) / ((performance.now() - start) / 1e3);
-      reporter.progress({ done, total, viewsPerSecond, secondsLeft: (total - done) / viewsPerSecond });
+      reporter.progress({ batch: views, done, total, viewsPerSecond, secondsLeft: (total - done) / viewsPerSecond });
     });
     if (!records) return 'stopped';
     await target.put(layout, layout.encode(records));

@@ -49,3 +49,16 @@ export function telemetryFields(metricsListen: string) {
     }),
   };
 }
+
+/** Fields of a job's configuration: like a service's, but off unless asked for, since several may run on a machine. */
+export function jobTelemetryFields() {
+  return {
+    metrics: group({
+      listen: option(z.union([z.literal('off'), hostPort()]).default('off'), {
+        description: 'Where to serve /metrics while the job runs; off: nowhere.',
+        placeholder: 'HOST:PORT|off',
+        range: `off, or ${HOST_PORT_RANGE}`,
+      }),
+    }),
+  };
+}

@@ -1,8 +1,9 @@
 export { BoundedLabels, DEFAULT_LINK_LIMIT, LinkLabels } from './bounded-labels.js';
 export { nowUnixNano } from './clock.js';
-export { logLevelOption, telemetryFields, traceGroup } from './fields.js';
+export { jobTelemetryFields, logLevelOption, telemetryFields, traceGroup } from './fields.js';
 export { type FrameRoot, FrameTracer, type SpanDetails, type StreamMark } from './frame-tracer.js';
 export { type Readiness, startTelemetryServer, type TelemetryServer } from './http.js';
+export { type JobTelemetry, startJobTelemetry, TeachingMetrics, TrainingMetrics } from './job-metrics.js';
 export type { KnowledgeMetrics } from './knowledge-metrics.js';
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel, type LogStream, traceFields } from './logger.js';
 export { type BatchClosedBy, ServiceMetrics, type ServiceMetricsOptions } from './metrics.js';
@@ -11,6 +12,8 @@ export {
   ATTRIBUTES,
   CODE_NAMES,
   type InstrumentedService,
+  JOBS,
+  type JobName,
   LOG_FIELDS,
   METRICS,
   type MetricDefinition,

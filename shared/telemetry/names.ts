@@ -12,9 +12,15 @@ export type ServiceName = (typeof SERVICES)[number];
 export const ALL_SERVICES = [...SERVICES, 'teacher-cache'] as const;
 export type InstrumentedService = (typeof ALL_SERVICES)[number];
 
+/** Jobs: they end by themselves, and report while they run where they are told to. */
+export const JOBS = ['distiller', 'teacher'] as const;
+export type JobName = (typeof JOBS)[number];
+
 /** All of the chain. */
 const EVERYWHERE = SERVICES;
 const KNOWLEDGE = ['teacher-cache'] as const;
+const DISTILLER = ['distiller'] as const;
+const TEACHER = ['teacher'] as const;
 
 // Half a millisecond (embedded, one image) to 30 s (a queue that has filled), about 2.5 steps an octave pair.
 const LATENCY_BUCKETS = [
@@ -23,6 +29,7 @@ const LATENCY_BUCKETS = [
 const STAGE_BUCKETS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30];
 const AGE_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const AIR_BUCKETS = [0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
+const STEP_BUCKETS = [0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10];
 const POWERS_OF_TWO = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 export interface MetricDefinition {
@@ -34,8 +41,8 @@ export interface MetricDefinition {
   readonly labels: readonly string[];
   /** Upper bounds, in `unit`; histograms only. */
   readonly buckets?: readonly number[];
-  /** Services that serve it. */
-  readonly services: readonly InstrumentedService[];
+  /** Services and jobs that serve it. */
+  readonly services: readonly (InstrumentedService | JobName)[];
 }
 
 export const METRICS = {
@@ -258,9 +265,9 @@ export const METRICS = {
     name: 'semlink_build_info',
     type: 'gauge',
     unit: '1',
-    help: 'Always 1; which service and version this is.',
+    help: 'Always 1; which service or job and version this is.',
     labels: ['service', 'version'],
-    services: ALL_SERVICES,
+    services: [...ALL_SERVICES, ...JOBS],
   },
   knowledgeRecords: {
     name: 'semlink_knowledge_records_total',
@@ -319,6 +326,111 @@ export const METRICS = {
     help: 'Faults met in stored knowledge, by kind; none of it was handed out.',
     labels: ['kind'],
     services: KNOWLEDGE,
+  },
+  jobProgress: {
+    name: 'semlink_job_progress_ratio',
+    type: 'gauge',
+    unit: '1',
+    help: 'How much of the job is done, 0 to 1; steps of a training run, views of teaching.',
+    labels: [],
+    services: JOBS,
+  },
+  jobRemaining: {
+    name: 'semlink_job_remaining_seconds',
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'How long the job still takes at the rate of this sitting.',
+    labels: [],
+    services: JOBS,
+  },
+  jobPhase: {
+    name: 'semlink_job_phase',
+    type: 'gauge',
+    unit: '1',
+    help: '1 for what the job is doing (starting, training, looking, calibrating, teaching, done), 0 for what it has done.',
+    labels: ['phase'],
+    services: JOBS,
+  },
+  trainingImages: {
+    name: 'semlink_training_images_total',
+    type: 'counter',
+    unit: 'images',
+    help: 'Images trained on in this sitting, each as often as it was seen.',
+    labels: [],
+    services: DISTILLER,
+  },
+  trainingSteps: {
+    name: 'semlink_training_step_seconds',
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'How long one step of training took.',
+    labels: [],
+    buckets: STEP_BUCKETS,
+    services: DISTILLER,
+  },
+  trainingEpoch: {
+    name: 'semlink_training_epoch',
+    type: 'gauge',
+    unit: 'epochs',
+    help: 'Epochs done, with the share of the one at hand.',
+    labels: [],
+    services: DISTILLER,
+  },
+  trainingEpochs: {
+    name: 'semlink_training_epochs',
+    type: 'gauge',
+    unit: 'epochs',
+    help: 'Epochs that the run has when nothing stops it early.',
+    labels: [],
+    services: DISTILLER,
+  },
+  trainingLoss: {
+    name: 'semlink_training_loss_nats',
+    type: 'gauge',
+    unit: 'nats',
+    help: 'Terms of the loss, averaged over about the last 20 steps: task (labels), auxiliary, and teacher (KL divergence).',
+    labels: ['term'],
+    services: DISTILLER,
+  },
+  trainingSemanticBits: {
+    name: 'semlink_training_semantic_bits',
+    type: 'gauge',
+    unit: 'bits',
+    help: 'Semantic information rate an image, averaged like the loss; 0 where groups are of one.',
+    labels: [],
+    services: DISTILLER,
+  },
+  trainingAccuracy: {
+    name: 'semlink_training_accuracy_ratio',
+    type: 'gauge',
+    unit: '1',
+    help: 'Share of training images answered right over the whole range of channels, averaged like the loss.',
+    labels: [],
+    services: DISTILLER,
+  },
+  trainingHoldout: {
+    name: 'semlink_training_holdout_accuracy_ratio',
+    type: 'gauge',
+    unit: '1',
+    help: 'Share of held-out images answered right at the latest look, by channel and length.',
+    labels: ['point'],
+    services: DISTILLER,
+  },
+  trainingLearningRate: {
+    name: 'semlink_training_learning_rate',
+    type: 'gauge',
+    unit: '1',
+    help: 'Learning rate of the latest epoch.',
+    labels: [],
+    services: DISTILLER,
+  },
+  teachingViews: {
+    name: 'semlink_teaching_views_total',
+    type: 'counter',
+    unit: 'views',
+    help: 'Views that the teacher was asked about in this sitting.',
+    labels: [],
+    services: TEACHER,
   },
 } as const satisfies Record<string, MetricDefinition>;
 

@@ -18,6 +18,7 @@ import { augmentation } from '../../../shared/data/augment.js';
 import { cifar10DataSet, cifar100DataSet, type LabelledDataSet } from '../../../shared/data/labelled-images.js';
 import { describeKnowledge, IMAGES_PER_SHARD } from '../../../shared/knowledge/description.js';
 import { openStore } from '../../../shared/knowledge/store.js';
+import { jobTelemetryFields, startJobTelemetry, TeachingMetrics } from '../../../shared/telemetry/index.js';
 import type { Command } from '../command.js';
 import { s3Group } from '../knowledge-options.js';
 import { ProgressLine } from '../progress-line.js';
@@ -91,6 +92,7 @@ const definition = defineConfig({
       description: 'Images of a stored file, the unit of work that a kill cannot undo.',
     }),
     threads: option(z.int().min(1).max(256).default(1), { description: 'Threads of the model.' }),
+    ...jobTelemetryFields(),
   },
   check: ({ dataset, data, verify }) => {
     if (dataset === 'cifar100' || (data === undefined && verify)) return undefined;
@@ -117,6 +119,9 @@ export const teach: Command = {
     const stop = new AbortController();
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 
+    const metrics = new TeachingMetrics();
+    const telemetry = await startJobTelemetry(config.metrics.listen, metrics);
+    if (telemetry.url) say(`metrics at ${telemetry.url}`);
     const spec = await readTeacherSpec(config.teacher);
     const data = await openDataSet(config);
     const teacher = await openTeacher(spec, { width: data.width, height: data.height, threads: config.threads });
@@ -141,6 +146,7 @@ export const teach: Command = {
     say(
       `${spec.name} teaches ${knowledge.images} images of ${data.name}, ${config.views} views each, ${knowledge.recordBytes} bytes a view, into ${place}`,
     );
+    metrics.enter('teaching');
     const result = await runTeacher({
       knowledge,
       data,
@@ -149,9 +155,18 @@ export const teach: Command = {
       batch: spec.batch,
       share: { index: index!, of: of! },
       target,
-      reporter: { say, progress: (now) => progress.update(progressText(now), now.done / now.total) },
+      reporter: {
+        say,
+        progress(now) {
+          metrics.taught(now.batch);
+          metrics.progress(now.done / now.total, now.secondsLeft);
+          progress.update(progressText(now), now.done / now.total);
+        },
+      },
       stop: stop.signal,
     });
+    metrics.enter('done');
+    await telemetry.close();
     await teacher.close();
     close();
     progress.clear();
