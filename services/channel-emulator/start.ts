@@ -16,6 +16,7 @@ import { AirRecorder } from './recording/air-recorder.js';
 import { Scenarios } from './scenario/scenarios.js';
 import { controlService, emulatorService } from './service.js';
 import { ROLE } from './symbol-path.js';
+import { SymbolTaps } from './symbols/symbol-taps.js';
 
 /**
  * Starts a channel-emulator in this process. It is ready whether or not the receiver-decoder is there: while it is not,
@@ -67,7 +68,7 @@ export function startChannelEmulator(
         receiver.close();
       };
       if (config.scenario !== '') await runFile(scenarios, config.scenario, stop);
-      const control = { links, scenarios, telemetry, drains };
+      const control = { links, scenarios, telemetry, drains, taps: new SymbolTaps() };
       const admin = config.adminListen === 'off' ? undefined : config.adminListen;
       const service = emulatorService({
         ...control,

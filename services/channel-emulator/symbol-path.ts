@@ -17,6 +17,7 @@ import type { DelayQueue } from './air/delay-queue.js';
 import { estimateFrom } from './feedback/pilot-estimate.js';
 import type { Links, Passage } from './links.js';
 import type { AirRecorder } from './recording/air-recorder.js';
+import type { SymbolTaps } from './symbols/symbol-taps.js';
 
 const kernel = kernelOf('wasm');
 
@@ -32,6 +33,8 @@ export interface SymbolPathParts {
   readonly queue: DelayQueue;
   /** Writes down what passes. */
   readonly recorder?: AirRecorder | undefined;
+  /** Shows what passes to who watches it. */
+  readonly taps: SymbolTaps;
   /** Bytes of frames without an answer that the stream may have. */
   readonly windowBytes: number;
 }
@@ -83,22 +86,26 @@ export class SymbolPath {
 
   /** Replaces the symbols of a frame by what arrives, when it arrives. What is wrong with it becomes its answer. */
   #propagateOne(frame: SymbolFrame, takenUnixNano: bigint): Promise<void> | undefined {
-    const { links, recorder } = this.#parts;
+    const { links, recorder, taps } = this.#parts;
     try {
-      const { linkId } = frame.header!;
+      const { linkId, sequence } = frame.header!;
       if (this.#onlyLink !== undefined && this.#onlyLink !== linkId) this.#newLink(linkId);
       if (this.#held.size > 0 && this.#onlyLink === undefined) this.#checkShare(linkId, frame);
       if (!links.isOutside(linkId)) {
         const symbols = decodeSymbols(frame, this.#room(frame.channelUses));
         const sent = recorder?.copySent(symbols);
+        const watched = taps.copySent(linkId, symbols);
         const passage = links.propagate(linkId, symbols);
+        if (watched) taps.show({ linkId, sequence }, watched, symbols, passage);
         if (recorder) this.#record(recorder, frame, sent, symbols, passage);
         return this.#over(frame, symbols, passage, takenUnixNano);
       }
       const symbols = decodeSymbols(frame);
       const sent = recorder?.copySent(symbols);
+      const watched = taps.copySent(linkId, symbols);
       void links.propagateOutside(linkId, symbols).then(
         (passage) => {
+          if (watched) taps.show({ linkId, sequence }, watched, symbols, passage);
           if (recorder) this.#record(recorder, frame, sent, symbols, passage);
           return this.#over(frame, symbols, passage, takenUnixNano);
         },

@@ -26,6 +26,7 @@ const unused = (): never => {
 const emulator = implementService(ChannelEmulatorService, {
   resetChannel: unused,
   watchChannel: unused,
+  watchSymbols: unused,
   snapshotChannels: unused,
   restoreChannels: unused,
   runScenario: unused,

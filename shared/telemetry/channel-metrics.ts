@@ -19,6 +19,8 @@ export class ChannelMetrics {
   readonly #feedback: Record<'delivered' | 'lost' | 'overflow', Counter.Internal>;
   readonly #changes: Record<'set' | 'reset' | 'scenario' | 'restore', Counter.Internal>;
   readonly #watchers: Gauge;
+  readonly #symbolWatchers: Gauge;
+  readonly #symbolSamples: Counter;
   #known: () => number = () => 0;
   #scenarios: () => number = () => 0;
   #held: () => number = () => 0;
@@ -36,6 +38,8 @@ export class ChannelMetrics {
     this.#changes = { set: by('set'), reset: by('reset'), scenario: by('scenario'), restore: by('restore') };
     for (const counter of [...Object.values(this.#feedback), ...Object.values(this.#changes)]) counter.inc(0);
     this.#watchers = makeGauge<'channelWatchers'>(registry, METRICS.channelWatchers);
+    this.#symbolWatchers = makeGauge<'symbolWatchers'>(registry, METRICS.symbolWatchers);
+    this.#symbolSamples = makeCounter<'symbolSamples'>(registry, METRICS.symbolSamples);
     makeGauge<'linksKnown'>(registry, METRICS.linksKnown, (gauge) => gauge.set(this.#known()));
     makeGauge<'scenariosRunning'>(registry, METRICS.scenariosRunning, (gauge) => gauge.set(this.#scenarios()));
     makeGauge<'framesHeld'>(registry, METRICS.framesHeld, (gauge) => gauge.set(this.#held()));
@@ -60,14 +64,19 @@ export class ChannelMetrics {
     this.#changes[by].inc();
   }
 
-  /** Counts a watcher until the returned function is called. */
+  /** Counts a watcher of channels until the returned function is called. */
   watcherOpened(): () => void {
-    this.#watchers.inc();
-    let open = true;
-    return () => {
-      if (open) this.#watchers.dec();
-      open = false;
-    };
+    return opened(this.#watchers);
+  }
+
+  /** Counts a watcher of symbols until the returned function is called. */
+  symbolWatcherOpened(): () => void {
+    return opened(this.#symbolWatchers);
+  }
+
+  /** A frame was shown to a watcher of symbols. */
+  countSymbolSample(): void {
+    this.#symbolSamples.inc();
   }
 
   /** What is measured at every scrape. */
@@ -76,4 +85,13 @@ export class ChannelMetrics {
     this.#scenarios = now.scenarios;
     this.#held = now.held;
   }
+}
+
+function opened(gauge: Gauge): () => void {
+  gauge.inc();
+  let open = true;
+  return () => {
+    if (open) gauge.dec();
+    open = false;
+  };
 }

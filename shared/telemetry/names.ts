@@ -196,6 +196,22 @@ export const METRICS = {
     labels: [],
     services: ['channel-emulator'],
   },
+  symbolWatchers: {
+    name: 'semlink_symbol_watchers',
+    type: 'gauge',
+    unit: 'streams',
+    help: 'Open WatchSymbols streams.',
+    labels: [],
+    services: ['channel-emulator'],
+  },
+  symbolSamples: {
+    name: 'semlink_symbol_samples_total',
+    type: 'counter',
+    unit: 'frames',
+    help: 'Frames shown to who watches symbols.',
+    labels: [],
+    services: ['channel-emulator'],
+  },
   linksKnown: {
     name: 'semlink_links_known',
     type: 'gauge',

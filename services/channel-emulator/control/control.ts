@@ -33,6 +33,8 @@ import { nowUnixNano, type Telemetry } from '../../../shared/telemetry/index.js'
 import type { Links } from '../links.js';
 import type { ScenarioProgress } from '../scenario/player.js';
 import type { Scenarios } from '../scenario/scenarios.js';
+import type { SymbolTaps } from '../symbols/symbol-taps.js';
+import { watchSymbols } from '../symbols/watch-symbols.js';
 import { linkMessageOf, linkSettingsFrom } from './link-messages.js';
 import type { LinkSettings } from './link-settings.js';
 import { settingsJson } from './settings-json.js';
@@ -45,6 +47,8 @@ export interface ControlParts {
   scenarios: Scenarios;
   telemetry: Telemetry;
   drains: DrainList;
+  /** Shows symbols that pass to who watches them. */
+  taps: SymbolTaps;
 }
 
 /** The calls by which channels are controlled; all of the service but the stream of symbols. */
@@ -81,6 +85,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
       return create(ResetChannelResponseSchema);
     },
     watchChannel: (call) => watch(parts, call),
+    watchSymbols: (call) => watchSymbols(parts, call),
     snapshotChannels: (call) => sendSnapshot(parts, call),
     restoreChannels: ({ part }) => {
       restorePart(links, part);
@@ -116,6 +121,7 @@ export function refusingHandlers(): ControlHandlers {
     getChannel: refuse('GetChannel'),
     resetChannel: refuse('ResetChannel'),
     watchChannel: refuse('WatchChannel'),
+    watchSymbols: refuse('WatchSymbols'),
     snapshotChannels: refuse('SnapshotChannels'),
     restoreChannels: refuse('RestoreChannels'),
     runScenario: refuse('RunScenario'),
