@@ -220,6 +220,8 @@ export class SymbolPath {
       `frames on the air of link "${linkId}"`,
       `${held} bytes`,
       `a link may hold ${most} of the stream's window: send more slowly, or raise stream-window-bytes`,
+      undefined,
+      'air_busy',
     );
   }
 

@@ -4,6 +4,7 @@
  */
 import { create } from '@bufbuild/protobuf';
 import { type FrameError, FrameErrorSchema } from '../gen/semlink/v1/frame_pb.js';
+import type { ErrorCause } from '../telemetry/names.js';
 
 /** google.rpc.Code, the numbers that gRPC statuses and `FrameError.code` carry. */
 export const Code = {
@@ -27,6 +28,21 @@ export const Code = {
 } as const;
 export type Code = (typeof Code)[keyof typeof Code];
 
+/** Why, in a word, where whoever says so does not say. */
+const causeOfCode: Partial<Record<Code, ErrorCause>> = {
+  [Code.CANCELLED]: 'cancelled',
+  [Code.INVALID_ARGUMENT]: 'invalid_frame',
+  [Code.DEADLINE_EXCEEDED]: 'peer_silent',
+  [Code.NOT_FOUND]: 'unknown_model',
+  [Code.ALREADY_EXISTS]: 'duplicate',
+  [Code.RESOURCE_EXHAUSTED]: 'queue_full',
+  [Code.FAILED_PRECONDITION]: 'channel_setup',
+  [Code.OUT_OF_RANGE]: 'channel_setup',
+  [Code.UNIMPLEMENTED]: 'channel_setup',
+  [Code.UNAVAILABLE]: 'peer_down',
+  [Code.DATA_LOSS]: 'air_lost',
+};
+
 const codeNames = new Map<number, string>(Object.entries(Code).map(([name, code]) => [code, name]));
 
 /** `3` -> `INVALID_ARGUMENT`; numbers that gRPC does not know become `CODE_<n>`. */
@@ -43,11 +59,15 @@ export class SemlinkError extends Error {
   readonly code: Code;
   /** When it is worth trying again, ms from now; undefined: not known. */
   readonly retryAfterMs: number | undefined;
+  /** In a word, for counting. */
+  readonly why: ErrorCause;
 
-  constructor(code: Code, message: string, options?: { cause?: unknown; retryAfterMs?: number }) {
+  /** @param options.why default: what the code mostly stands for */
+  constructor(code: Code, message: string, options?: { cause?: unknown; retryAfterMs?: number; why?: ErrorCause }) {
     super(message, options);
     this.code = code;
     this.retryAfterMs = options?.retryAfterMs;
+    this.why = options?.why ?? causeOfCode[code] ?? 'internal';
   }
 }
 
@@ -85,10 +105,18 @@ export function alreadyExists(what: string, value: unknown, todo: string): Semli
   return described(Code.ALREADY_EXISTS, what, value, todo);
 }
 
-/** A limit was exceeded. `retryAfterMs`: when there will be room, where that is known. */
-export function resourceExhausted(what: string, value: unknown, todo: string, retryAfterMs?: number): SemlinkError {
-  const sentence = `${what} is ${showValue(value)}; ${todo}`;
-  return new SemlinkError(Code.RESOURCE_EXHAUSTED, sentence, retryAfterMs === undefined ? {} : { retryAfterMs });
+/** A limit was exceeded. `retryAfterMs`: when there will be room, where that is known; `why`: default `queue_full`. */
+export function resourceExhausted(
+  what: string,
+  value: unknown,
+  todo: string,
+  retryAfterMs?: number,
+  why?: ErrorCause,
+): SemlinkError {
+  return new SemlinkError(Code.RESOURCE_EXHAUSTED, `${what} is ${showValue(value)}; ${todo}`, {
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(why && { why }),
+  });
 }
 
 /** The system is not in a state in which this can be done. */
@@ -135,5 +163,11 @@ export function toGrpcStatus(error: unknown): { code: Code; details: string } {
 export function toFrameError(error: unknown, origin: string): FrameError {
   const known = toSemlinkError(error);
   const retryAfterNanos = BigInt(Math.round((known.retryAfterMs ?? 0) * 1e6));
-  return create(FrameErrorSchema, { code: known.code, message: known.message, origin, retryAfterNanos });
+  return create(FrameErrorSchema, {
+    code: known.code,
+    message: known.message,
+    origin,
+    retryAfterNanos,
+    cause: known.why,
+  });
 }

@@ -30,6 +30,7 @@ export function resultFields(header: FrameHeader | undefined): {
   sequence: bigint;
   captureTimeUnixNano: bigint;
   modelVersion: string;
+  traceparent: string;
   trueLabel?: number;
 } {
   return {
@@ -37,6 +38,7 @@ export function resultFields(header: FrameHeader | undefined): {
     sequence: header?.sequence ?? 0n,
     captureTimeUnixNano: header?.captureTimeUnixNano ?? 0n,
     modelVersion: header?.modelVersion ?? '',
+    traceparent: header?.traceparent ?? '',
     ...(header?.trueLabel !== undefined && { trueLabel: header.trueLabel }),
   };
 }

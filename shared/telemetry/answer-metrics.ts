@@ -3,15 +3,30 @@ import type { FrameResult } from '../gen/semlink/v1/frame_pb.js';
 import type { LinkLabels } from './bounded-labels.js';
 import { FrameHistogram, type HistogramSeries } from './frame-histogram.js';
 import { makeCounter, makeGauge } from './instruments.js';
-import { CODE_NAMES, type InstrumentedService, METRICS, OTHER, SERVICES, STAGES } from './names.js';
+import type { MeaningMetrics } from './meaning-metrics.js';
+import { CODE_NAMES, ERROR_CAUSES, type InstrumentedService, METRICS, OTHER, SERVICES, STAGES } from './names.js';
 
 /** The parts of a `FrameResult` that are measured. */
 export type MeasuredAnswer = Pick<
   FrameResult,
-  'linkId' | 'captureTimeUnixNano' | 'outcome' | 'channelUses' | 'snrDb' | 'timings' | 'trueLabel' | 'payloadBytes'
+  | 'linkId'
+  | 'captureTimeUnixNano'
+  | 'outcome'
+  | 'channelUses'
+  | 'snrDb'
+  | 'timings'
+  | 'trueLabel'
+  | 'payloadBytes'
+  | 'traceparent'
 >;
 
 const ORIGINS: ReadonlySet<string> = new Set(SERVICES);
+
+/** What the stages of a frame took together, seconds; the air is part of the channel. */
+function stagesOf(timings: NonNullable<MeasuredAnswer['timings']>): number {
+  const { encodeQueueNanos, encodeNanos, channelNanos, decodeQueueNanos, decodeNanos } = timings;
+  return Number(encodeQueueNanos + encodeNanos + channelNanos + decodeQueueNanos + decodeNanos) / 1e9;
+}
 
 /** Counts of one link, gathered over a batch and added to the counters once. */
 class LinkTally {
@@ -68,15 +83,20 @@ interface AnswerInstruments {
  */
 export class AnswerMetrics {
   readonly #instruments: AnswerInstruments;
-  readonly #errors: Counter<'code' | 'origin'>;
+  readonly #errors: Counter<'code' | 'origin' | 'cause'>;
   readonly #latency: HistogramSeries;
+  /** Where all of a frame's stages are behind it. */
+  readonly #network: HistogramSeries | undefined;
+  readonly #meaning: MeaningMetrics | undefined;
   readonly #channelUses: HistogramSeries;
   readonly #stages: { field: (typeof STAGES)[keyof typeof STAGES]['field']; series: HistogramSeries }[];
   readonly #links: LinkLabels;
   readonly #tallies = new Map<string, LinkTally>();
 
-  constructor(service: InstrumentedService, registry: Registry, links: LinkLabels) {
+  /** @param meaning what else is measured of classifications, where they are made */
+  constructor(service: InstrumentedService, registry: Registry, links: LinkLabels, meaning?: MeaningMetrics) {
     this.#links = links;
+    this.#meaning = meaning;
     this.#instruments = {
       frames: makeCounter<'frames'>(registry, METRICS.frames),
       labelled: makeCounter<'labelled'>(registry, METRICS.labelled),
@@ -86,6 +106,9 @@ export class AnswerMetrics {
     };
     this.#errors = makeCounter<'errors'>(registry, METRICS.errors);
     this.#latency = new FrameHistogram(registry, METRICS.endToEndLatency).labels({});
+    const { services } = METRICS.network;
+    if (services.some((one) => one === service))
+      this.#network = new FrameHistogram(registry, METRICS.network).labels({});
     this.#channelUses = new FrameHistogram(registry, METRICS.channelUses).labels({});
     const stages = new FrameHistogram(registry, METRICS.stage);
     this.#stages = Object.entries(STAGES)
@@ -108,7 +131,11 @@ export class AnswerMetrics {
       this.#observeOutcome(answer, tally);
       if (answer.captureTimeUnixNano > 0n) {
         // Clocks of two machines differ: an answer "before" its capture counts as instantaneous.
-        this.#latency.observe(Math.max(0, Number(nowUnixNano - answer.captureTimeUnixNano) / 1e9));
+        const seconds = Math.max(0, Number(nowUnixNano - answer.captureTimeUnixNano) / 1e9);
+        this.#latency.observe(seconds, answer.traceparent);
+        if (this.#network && answer.outcome.case === 'classification' && answer.timings) {
+          this.#network.observe(Math.max(0, seconds - stagesOf(answer.timings)), answer.traceparent);
+        }
       }
       if (answer.channelUses > 0) this.#channelUses.observe(answer.channelUses);
       if (answer.snrDb !== undefined) tally.snrDb = answer.snrDb;
@@ -116,15 +143,17 @@ export class AnswerMetrics {
       if (!answer.timings) continue;
       for (const stage of this.#stages) {
         const nanos = answer.timings[stage.field];
-        if (nanos > 0n) stage.series.observe(Number(nanos) / 1e9);
+        if (nanos > 0n) stage.series.observe(Number(nanos) / 1e9, answer.traceparent);
       }
     }
     for (const tally of touched) tally.flush();
   }
 
-  #observeOutcome({ outcome, trueLabel }: MeasuredAnswer, tally: LinkTally): void {
+  #observeOutcome(answer: MeasuredAnswer, tally: LinkTally): void {
+    const { outcome, trueLabel } = answer;
     if (outcome.case === 'classification') {
       tally.results++;
+      this.#meaning?.observe(outcome.value, answer);
       if (trueLabel === undefined) return;
       tally.labelled++;
       if (outcome.value.label === trueLabel) tally.correct++;
@@ -133,7 +162,12 @@ export class AnswerMetrics {
     tally.errors++;
     const code = CODE_NAMES[outcome.value?.code ?? 2] ?? 'UNKNOWN';
     const origin = outcome.value?.origin ?? '';
-    this.#errors.inc({ code, origin: ORIGINS.has(origin) ? origin : OTHER });
+    const cause = outcome.value?.cause ?? '';
+    this.#errors.inc({
+      code,
+      origin: ORIGINS.has(origin) ? origin : OTHER,
+      cause: Object.hasOwn(ERROR_CAUSES, cause) ? cause : OTHER,
+    });
   }
 
   #tallyOf(linkId: string): LinkTally {

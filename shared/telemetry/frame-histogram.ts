@@ -1,11 +1,21 @@
 import type { Metric, MetricObjectWithValues, MetricValueWithName, Registry } from 'prom-client';
 import type { MetricDefinition } from './names.js';
+import { parseTraceparent } from './traceparent.js';
 
 type ScrapedHistogram = Omit<MetricObjectWithValues<MetricValueWithName<string>>, 'collect'>;
 
 /** The observations of one set of label values. */
 export interface HistogramSeries {
-  observe(value: number): void;
+  /** @param traceparent of the frame, '' where it is not sampled: the bucket's exemplar from then on */
+  observe(value: number, traceparent?: string): void;
+}
+
+/** The last sampled frame of a bucket. */
+interface Exemplar {
+  readonly traceparent: string;
+  readonly value: number;
+  /** Seconds since the Unix epoch. */
+  readonly at: number;
 }
 
 /**
@@ -49,13 +59,17 @@ export class FrameHistogram {
     for (const { labels, series } of this.#series) {
       if (series.count === 0 && Object.keys(labels).length > 0) continue;
       let below = 0;
-      const bucket = (le: number | string, value: number) =>
-        values.push({ labels: { le, ...labels }, value, metricName: `${name}_bucket` });
+      const bucket = (le: number | string, value: number, at: number) => {
+        const exemplar = exemplarOf(series.exemplars?.[at]);
+        const sample = { labels: { le, ...labels }, value, metricName: `${name}_bucket` };
+        // Known to the registry's OpenMetrics form, not to its type.
+        values.push(exemplar ? Object.assign(sample, { exemplar }) : sample);
+      };
       for (const [i, bound] of this.#buckets.entries()) {
         below += series.counts[i]!;
-        bucket(bound, below);
+        bucket(bound, below, i);
       }
-      bucket('+Inf', series.count);
+      bucket('+Inf', series.count, this.#buckets.length);
       values.push({ labels: { ...labels }, value: series.sum, metricName: `${name}_sum` });
       values.push({ labels: { ...labels }, value: series.count, metricName: `${name}_count` });
     }
@@ -69,11 +83,20 @@ export class FrameHistogram {
   }
 }
 
+/** As prom-client writes it; frames of others may carry anything as their traceparent. */
+function exemplarOf(exemplar: Exemplar | undefined) {
+  const trace = exemplar && parseTraceparent(exemplar.traceparent);
+  if (!trace) return undefined;
+  return { labelSet: { trace_id: trace.traceId }, value: exemplar.value, timestamp: exemplar.at };
+}
+
 class Series implements HistogramSeries {
   /** Of each bucket alone; beyond the last bound only `count` tells. */
   readonly counts: Float64Array;
   sum = 0;
   count = 0;
+  /** By bucket, the last one beyond all bounds; undefined until a frame is sampled. */
+  exemplars: (Exemplar | undefined)[] | undefined;
   readonly #bounds: Float64Array;
 
   constructor(bounds: Float64Array) {
@@ -82,7 +105,7 @@ class Series implements HistogramSeries {
   }
 
   /** @throws TypeError when the value is not finite */
-  observe(value: number): void {
+  observe(value: number, traceparent = ''): void {
     if (!Number.isFinite(value)) throw new TypeError(`a histogram takes finite numbers, not ${value}`);
     const bounds = this.#bounds;
     let bucket = 0;
@@ -90,11 +113,18 @@ class Series implements HistogramSeries {
     if (bucket < bounds.length) this.counts[bucket]!++;
     this.sum += value;
     this.count++;
+    if (traceparent !== '') this.#remember(bucket, traceparent, value);
+  }
+
+  #remember(bucket: number, traceparent: string, value: number): void {
+    this.exemplars ??= [];
+    this.exemplars[bucket] = { traceparent, value, at: Date.now() / 1e3 };
   }
 
   reset(): void {
     this.counts.fill(0);
     this.sum = 0;
     this.count = 0;
+    this.exemplars = undefined;
   }
 }

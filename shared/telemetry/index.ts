@@ -1,25 +1,32 @@
 export { BoundedLabels, DEFAULT_LINK_LIMIT, LinkLabels } from './bounded-labels.js';
 export { nowUnixNano } from './clock.js';
+export type { BatchClosedBy, GpuReading } from './engine-metrics.js';
 export { jobTelemetryFields, logLevelOption, telemetryFields, traceGroup } from './fields.js';
 export { type FrameRoot, FrameTracer, type SpanDetails, type StreamMark } from './frame-tracer.js';
 export { type Readiness, startTelemetryServer, type TelemetryServer } from './http.js';
 export { type JobTelemetry, startJobTelemetry, TeachingMetrics, TrainingMetrics } from './job-metrics.js';
 export type { KnowledgeMetrics } from './knowledge-metrics.js';
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel, type LogStream, traceFields } from './logger.js';
-export { type BatchClosedBy, ServiceMetrics, type ServiceMetricsOptions } from './metrics.js';
+export { ServiceMetrics, type ServiceMetricsOptions } from './metrics.js';
 export {
   ALL_SERVICES,
   ATTRIBUTES,
   CODE_NAMES,
+  DROPS,
+  type Drop,
+  ERROR_CAUSES,
+  type ErrorCause,
   type InstrumentedService,
   JOBS,
   type JobName,
+  LENGTHS,
   LOG_FIELDS,
   METRICS,
   type MetricDefinition,
   OTHER,
   SERVICES,
   type ServiceName,
+  SNR_STEPS,
   SPANS,
   type SpanName,
   STAGES,

@@ -1,15 +1,14 @@
-import { type Counter, collectDefaultMetrics, type Gauge, type Histogram, Registry } from 'prom-client';
+import { type Counter, collectDefaultMetrics, type Gauge, Registry } from 'prom-client';
 import { semlinkVersion } from '../config/version.js';
 import { AnswerMetrics, type MeasuredAnswer } from './answer-metrics.js';
 import { BoundedLabels, LinkLabels } from './bounded-labels.js';
 import { ChannelMetrics } from './channel-metrics.js';
+import { type BatchClosedBy, EngineMetrics } from './engine-metrics.js';
 import { FrameHistogram, type HistogramSeries } from './frame-histogram.js';
-import { makeCounter, makeGauge, makeHistogram } from './instruments.js';
+import { makeCounter, makeGauge } from './instruments.js';
 import { KnowledgeMetrics } from './knowledge-metrics.js';
-import { type InstrumentedService, METRICS } from './names.js';
-
-/** What closed a batch: the engine was free, a size was reached, or frames had waited long enough (tensor/batcher.ts). */
-export type BatchClosedBy = 'idle' | 'preferred' | 'full' | 'delay';
+import { MeaningMetrics } from './meaning-metrics.js';
+import { DROPS, type Drop, type InstrumentedService, METRICS } from './names.js';
 
 export interface ServiceMetricsOptions {
   /** Links with label values of their own; later ones share `other`. Default 100. */
@@ -36,7 +35,9 @@ export class ServiceMetrics {
   readonly #streams: Gauge<'side'>;
   readonly #queues = new Map<string, () => number>();
   readonly #rate: RateMetrics | undefined;
-  readonly #batches: BatchMetrics | undefined;
+  readonly #engine: EngineMetrics | undefined;
+  readonly #meaning: MeaningMetrics | undefined;
+  readonly #dropped: Counter<'what'> | undefined;
   readonly #channel: ChannelMetrics | undefined;
   #ready: () => boolean = () => false;
 
@@ -45,7 +46,10 @@ export class ServiceMetrics {
     this.links = new LinkLabels(linkLimit);
     const { registry } = this;
     if (isServedBy(service, METRICS.frames.services)) {
-      this.#answers = new AnswerMetrics(service, registry, this.links);
+      if (isServedBy(service, METRICS.confidence.services)) this.#meaning = new MeaningMetrics(registry, this.links);
+      this.#answers = new AnswerMetrics(service, registry, this.links, this.#meaning);
+      this.#dropped = makeCounter<'dropped'>(registry, METRICS.dropped);
+      for (const what of Object.keys(DROPS)) this.#dropped.inc({ what }, 0);
       this.#receivedBytes = makeCounter<'receivedBytes'>(registry, METRICS.receivedBytes);
     }
     if (isServedBy(service, METRICS.knowledgeRecords.services)) this.#knowledge = new KnowledgeMetrics(registry);
@@ -57,7 +61,7 @@ export class ServiceMetrics {
     makeGauge<'ready'>(registry, METRICS.ready, (gauge) => gauge.set(this.#ready() ? 1 : 0));
     makeGauge<'buildInfo'>(registry, METRICS.buildInfo).set({ service, version: semlinkVersion() }, 1);
     if (isServedBy(service, METRICS.rateDecisions.services)) this.#rate = makeRateMetrics(registry);
-    if (isServedBy(service, METRICS.batches.services)) this.#batches = makeBatchMetrics(registry);
+    if (isServedBy(service, METRICS.batches.services)) this.#engine = new EngineMetrics(registry);
     if (isServedBy(service, METRICS.airTime.services)) this.#channel = new ChannelMetrics(registry, this.links);
     if (processMetrics) collectDefaultMetrics({ register: registry });
   }
@@ -103,11 +107,24 @@ export class ServiceMetrics {
     return this.#knowledge ?? this.#refuse(METRICS.knowledgeRecords.name);
   }
 
+  /** How the engine works (transmitter and receiver). */
+  get engine(): EngineMetrics {
+    return this.#engine ?? this.#refuse(METRICS.batches.name);
+  }
+
   /** One batch handed to the engine (transmitter and receiver). */
   observeBatch(frames: number, closedBy: BatchClosedBy): void {
-    const batches = this.#batches ?? this.#refuse(METRICS.batches.name);
-    batches.size.observe(frames);
-    batches.total.inc({ closed_by: closedBy });
+    this.engine.observeBatch(frames, closedBy);
+  }
+
+  /** Whether meaning arrives (receiver only). */
+  get meaning(): MeaningMetrics {
+    return this.#meaning ?? this.#refuse(METRICS.confidence.name);
+  }
+
+  /** Something was given up without any frame being without its answer. */
+  countDropped(what: Drop): void {
+    (this.#dropped ?? this.#refuse(METRICS.dropped.name)).inc({ what });
   }
 
   /** What a channel-emulator measures of its links. */
@@ -160,18 +177,6 @@ function makeRateMetrics(registry: Registry): RateMetrics {
     feedbackAge: new FrameHistogram(registry, METRICS.feedbackAge).labels({}),
     lengths: new BoundedLabels(LENGTH_LIMIT),
     reasons: new BoundedLabels(REASON_LIMIT),
-  };
-}
-
-interface BatchMetrics {
-  readonly size: Histogram;
-  readonly total: Counter<'closed_by'>;
-}
-
-function makeBatchMetrics(registry: Registry): BatchMetrics {
-  return {
-    size: makeHistogram<'batchSize'>(registry, METRICS.batchSize),
-    total: makeCounter<'batches'>(registry, METRICS.batches),
   };
 }
 

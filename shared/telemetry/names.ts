@@ -31,6 +31,57 @@ const AGE_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 const AIR_BUCKETS = [0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
 const STEP_BUCKETS = [0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10];
 const POWERS_OF_TWO = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+const CONFIDENCE_BUCKETS = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1];
+const BIT_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+
+/** Label of metrics by SNR: where a 2 dB step begins, dB. The first is everything below -12, the last all from 20 on. */
+export const SNR_STEPS = [
+  '-inf',
+  '-12',
+  '-10',
+  '-8',
+  '-6',
+  '-4',
+  '-2',
+  '0',
+  '2',
+  '4',
+  '6',
+  '8',
+  '10',
+  '12',
+  '14',
+  '16',
+  '18',
+  '20',
+] as const;
+
+/** Label of metrics by k: the lengths of the published models; every other is `other`. */
+export const LENGTHS = ['2', '4', '8', '16', '32', '64', '128', 'other'] as const;
+
+/** Why a frame was answered by an error: `FrameError.cause`, and the label; also what each means. */
+export const ERROR_CAUSES = {
+  invalid_frame: 'The frame, or the policy it was to follow, can never work.',
+  unknown_model: 'No such model here.',
+  duplicate: 'Another frame with its link and sequence was in flight.',
+  queue_full: 'A bounded queue had no room.',
+  queue_timeout: 'It waited too long for the engine.',
+  air_busy: 'Too much of its link, or for too long, was on the air already.',
+  air_lost: 'The channel lost it, as channels do.',
+  channel_setup: 'The channel of its link cannot carry frames as it is set.',
+  peer_down: 'The next service was out of reach or broke off.',
+  peer_silent: 'The next service, or an outside channel, did not answer in time.',
+  cancelled: 'Nobody waited for its answer any more.',
+  internal: 'A fault of the service that says so; its log has the cause.',
+} as const;
+export type ErrorCause = keyof typeof ERROR_CAUSES;
+
+/** What is given up without any frame being without its answer. */
+export const DROPS = {
+  stray_answer: 'An answer to a frame that was not in flight any more.',
+  recheck: 'The second look at a frame, because the engine was busy.',
+} as const;
+export type Drop = keyof typeof DROPS;
 
 export interface MetricDefinition {
   readonly name: string;
@@ -41,6 +92,8 @@ export interface MetricDefinition {
   readonly labels: readonly string[];
   /** Upper bounds, in `unit`; histograms only. */
   readonly buckets?: readonly number[];
+  /** Each bucket tells the trace of the last sampled frame in it, to those who ask for OpenMetrics. */
+  readonly exemplars?: true;
   /** Services and jobs that serve it. */
   readonly services: readonly (InstrumentedService | JobName)[];
 }
@@ -53,7 +106,18 @@ export const METRICS = {
     help: 'From the capture of an image until its answer passed this service.',
     labels: [],
     buckets: LATENCY_BUCKETS,
+    exemplars: true,
     services: EVERYWHERE,
+  },
+  network: {
+    name: 'semlink_network_seconds',
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'What no stage accounts for of the time from the capture of an image until its answer is back at the transmitter: transport, message batching, event loops.',
+    labels: [],
+    buckets: LATENCY_BUCKETS,
+    exemplars: true,
+    services: ['transmitter-encoder'],
   },
   stage: {
     name: 'semlink_stage_seconds',
@@ -62,6 +126,7 @@ export const METRICS = {
     help: 'How long one stage of this service held a frame.',
     labels: ['stage'],
     buckets: STAGE_BUCKETS,
+    exemplars: true,
     services: EVERYWHERE,
   },
   frames: {
@@ -76,8 +141,8 @@ export const METRICS = {
     name: 'semlink_errors_total',
     type: 'counter',
     unit: 'frames',
-    help: 'Frames answered by an error, by google.rpc.Code and by the service that said so.',
-    labels: ['code', 'origin'],
+    help: 'Frames answered by an error, by google.rpc.Code, by the service that said so and by why.',
+    labels: ['code', 'origin', 'cause'],
     services: EVERYWHERE,
   },
   labelled: {
@@ -95,6 +160,56 @@ export const METRICS = {
     help: 'Classified frames whose most probable class was the true label.',
     labels: ['link'],
     services: EVERYWHERE,
+  },
+  labelledBySnr: {
+    name: 'semlink_labelled_by_snr_total',
+    type: 'counter',
+    unit: 'frames',
+    help: 'Classified frames whose true label was known, by the SNR on the air and by k.',
+    labels: ['snr_from_db', 'k'],
+    services: ['receiver-decoder'],
+  },
+  correctBySnr: {
+    name: 'semlink_correct_by_snr_total',
+    type: 'counter',
+    unit: 'frames',
+    help: 'Classified frames whose most probable class was the true label, by the SNR on the air and by k.',
+    labels: ['snr_from_db', 'k'],
+    services: ['receiver-decoder'],
+  },
+  confidence: {
+    name: 'semlink_confidence_ratio',
+    type: 'histogram',
+    unit: '1',
+    help: 'Probability that the decoder gave to the class it answered.',
+    labels: [],
+    buckets: CONFIDENCE_BUCKETS,
+    services: ['receiver-decoder'],
+  },
+  rechecked: {
+    name: 'semlink_rechecked_total',
+    type: 'counter',
+    unit: 'frames',
+    help: 'Frames decoded a second time as if the channel were 3 dB worse: the sample that semlink_disagreed_total is of.',
+    labels: ['link'],
+    services: ['receiver-decoder'],
+  },
+  disagreed: {
+    name: 'semlink_disagreed_total',
+    type: 'counter',
+    unit: 'frames',
+    help: 'Rechecked frames whose second answer was another class; over semlink_rechecked_total it tells of accuracy where no labels are known.',
+    labels: ['link'],
+    services: ['receiver-decoder'],
+  },
+  semanticBits: {
+    name: 'semlink_semantic_bits',
+    type: 'histogram',
+    unit: 'bits',
+    help: 'Semantic information rate: the most bits that the received symbols of one image can tell of it, the sum of log2(1 + |h|^2 / N0) over its symbols.',
+    labels: [],
+    buckets: BIT_BUCKETS,
+    services: ['receiver-decoder'],
   },
   channelUses: {
     name: 'semlink_channel_uses',
@@ -260,6 +375,38 @@ export const METRICS = {
     help: 'Batches given to the engine, by what closed them: idle (the engine was free), preferred or full (a size), delay.',
     labels: ['closed_by'],
     services: ['transmitter-encoder', 'receiver-decoder'],
+  },
+  tensorsAlive: {
+    name: 'semlink_tensors_alive',
+    type: 'gauge',
+    unit: 'tensors',
+    help: 'TensorFlow tensors that the threads of the engine hold; 0 between batches, and always with ONNX Runtime.',
+    labels: [],
+    services: ['transmitter-encoder', 'receiver-decoder'],
+  },
+  gpuMemory: {
+    name: 'semlink_gpu_memory_used_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Memory of each GPU that is in use, by whatever uses it; no samples where there is no GPU.',
+    labels: ['gpu'],
+    services: ['transmitter-encoder', 'receiver-decoder'],
+  },
+  gpuBusy: {
+    name: 'semlink_gpu_busy_ratio',
+    type: 'gauge',
+    unit: '1',
+    help: 'Share of the last moments in which each GPU computed something; no samples where there is no GPU.',
+    labels: ['gpu'],
+    services: ['transmitter-encoder', 'receiver-decoder'],
+  },
+  dropped: {
+    name: 'semlink_dropped_total',
+    type: 'counter',
+    unit: 'items',
+    help: 'What was given up without a frame being without its answer, by what it was.',
+    labels: ['what'],
+    services: EVERYWHERE,
   },
   streamsOpen: {
     name: 'semlink_streams_open',

@@ -153,11 +153,15 @@ export class Batcher<T, R> {
     return entries.filter((entry) => {
       if (!inVain(entry)) return true;
       this.#bytes -= entry.bytes;
-      const [code, sentence] =
+      const error =
         entry.at < oldest
-          ? [Code.DEADLINE_EXCEEDED, `waited for the engine for more than ${maxWaitMs} ms; it is overloaded`]
-          : [Code.CANCELLED, 'nobody waits for the answer any more'];
-      answer(entry, undefined, new SemlinkError(code, sentence));
+          ? new SemlinkError(
+              Code.DEADLINE_EXCEEDED,
+              `waited for the engine for more than ${maxWaitMs} ms; it is overloaded`,
+              { why: 'queue_timeout' },
+            )
+          : new SemlinkError(Code.CANCELLED, 'nobody waits for the answer any more');
+      answer(entry, undefined, error);
       return false;
     });
   }

@@ -103,6 +103,7 @@ export function waitFor(settings: AirSettings, air: AirState, nowMs: number): nu
     Code.RESOURCE_EXHAUSTED,
     `the air of the link is taken for another ${waitMs.toFixed(1)} ms, and a frame may wait ${settings.maxWaitMs}; ` +
       `send at most ${settings.symbolRateHz} symbols a second, or raise air.maxWaitMs`,
+    { why: 'air_busy' },
   );
 }
 
