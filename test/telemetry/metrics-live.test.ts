@@ -83,7 +83,9 @@ describe.each([...SERVICES])('/metrics of the %s', (role) => {
       expect(allowed).toEqual(expect.arrayContaining(Object.keys(labels)));
     }
     // Samples, not only a heading: all of these have been used by now.
-    const unused: string[] = role === 'transmitter-encoder' ? [] : [METRICS.errors.name, METRICS.airLost.name];
+    const { gpuMemory, gpuBusy, errors, airLost, semanticBits, rechecked, disagreed } = METRICS;
+    const rare = [gpuMemory, gpuBusy, ...(role === 'transmitter-encoder' ? [] : [errors, airLost])];
+    const unused: string[] = [...rare, semanticBits, rechecked, disagreed].map(({ name }) => name);
     for (const { name, type } of served.filter((one) => !unused.includes(one.name))) {
       const sample = type === 'histogram' ? `${name}_count` : name;
       expect(scrapes[role].value(sample), name).toBeDefined();
