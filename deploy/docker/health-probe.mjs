@@ -1,0 +1,39 @@
+// Asks a service of gRPC whether it is serving (grpc.health.v1.Health/Check) and exits with 0 if so, else with 1. For
+// HEALTHCHECK of Docker and `exec` probes; with nothing but Node.js, for it runs every few seconds.
+//
+// Usage: node health-probe.mjs HOST:PORT|NAME   NAME: environment variable that holds the address the service listens on
+import { connect } from 'node:http2';
+
+const LIMIT_MS = 3_000;
+/** An empty HealthCheckRequest (all of the server) as a gRPC message: not compressed, no bytes. */
+const REQUEST = Buffer.alloc(5);
+/** A HealthCheckResponse with status SERVING. */
+const SERVING = Buffer.from([0, 0, 0, 0, 2, 0x08, 0x01]);
+
+function leave(sentence, status) {
+  process.stdout.write(`${sentence}\n`);
+  process.exit(status);
+}
+
+const [argument = ''] = process.argv.slice(2);
+const address = (process.env[argument] ?? argument).replace(/^(0\.0\.0\.0|\[::\]):/, 'localhost:');
+if (!/:\d+$/.test(address)) leave(`${JSON.stringify(argument)} is no HOST:PORT, nor a variable that holds one`, 2);
+
+setTimeout(() => leave(`${address} did not answer within ${LIMIT_MS} ms`, 1), LIMIT_MS);
+const session = connect(`http://${address}`);
+session.on('error', (error) => leave(`${address} is not there: ${error.message}`, 1));
+const call = session.request({
+  ':method': 'POST',
+  ':path': '/grpc.health.v1.Health/Check',
+  'content-type': 'application/grpc',
+  te: 'trailers',
+});
+const chunks = [];
+call.on('error', (error) => leave(`${address} did not answer: ${error.message}`, 1));
+call.on('data', (chunk) => chunks.push(chunk));
+call.on('end', () => {
+  const answer = Buffer.concat(chunks);
+  if (answer.equals(SERVING)) leave('SERVING', 0);
+  leave(answer.length > 0 ? 'NOT_SERVING' : `${address} serves no health service`, 1);
+});
+call.end(REQUEST);

@@ -1,0 +1,46 @@
+// The images that are built, and what each holds beside the packages that its code imports.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * @typedef {object} Image
+ * @property {string} target stage of the Dockerfile, and last part of the image's name
+ * @property {string[]} entries compiled modules that run in it, from dist/
+ * @property {string[]} dist folders of dist/ that are copied
+ * @property {string[]} files other files and folders of the checkout that are copied
+ * @property {boolean} engine whether models are computed in it: ONNX Runtime and TensorFlow are there
+ */
+
+const PRELOAD = 'shared/telemetry/preload.js';
+const ENGINE = ['shared/tensor/engine-worker.js', 'shared/tensor/native.js'];
+
+/** @returns {Image} */
+const service = (name, { engine = false, files = [], dist = [] } = {}) => ({
+  target: name,
+  entries: [`services/${name}/main.js`, PRELOAD, ...(engine ? ENGINE : [])],
+  dist: [`services/${name}`, 'shared', ...dist],
+  files,
+  engine,
+});
+
+/** @type {Image[]} */
+const ALL = [
+  service('transmitter-encoder', { engine: true, files: ['shared/models'] }),
+  service('channel-emulator', { files: ['shared/channel/kernel/kernel.wasm'] }),
+  service('receiver-decoder', { engine: true, files: ['shared/models'] }),
+  service('teacher-cache', { files: ['shared/knowledge/cifar10'] }),
+  service('console'),
+  {
+    target: 'tools',
+    entries: ['deploy/cli/main.js', 'services/distiller/main.js', 'services/teacher-cache/main.js', PRELOAD, ...ENGINE],
+    dist: ['deploy', 'services', 'shared'],
+    files: ['shared/models', 'shared/channel/kernel/kernel.wasm', 'shared/knowledge/cifar10', 'deploy/cli/semlink.mjs'],
+    engine: true,
+  },
+];
+
+/** The images of this checkout, those without TensorFlow first: they are quickest. */
+export function imagesOf(root) {
+  const there = ALL.filter(({ target }) => target === 'tools' || existsSync(join(root, 'services', target, 'main.ts')));
+  return there.sort((a, b) => Number(a.engine) - Number(b.engine));
+}
