@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { channelOptions } from '../../shared/channel/channel-options.js';
 import { sigmfTypes } from '../../shared/channel/sigmf.js';
 import { HOST_PORT_RANGE, hostPort } from '../../shared/config/address.js';
-import { addressOption, type ConfigOf, defineConfig, group, option } from '../../shared/config/index.js';
+import { type ConfigOf, defineConfig, group, option, targetOption } from '../../shared/config/index.js';
 import { hopFields, serverFields } from '../../shared/rpc/server-config.js';
 import { telemetryFields } from '../../shared/telemetry/index.js';
 import { linkOptions, linkOptionsProblem } from './link-options.js';
@@ -16,7 +16,7 @@ export const channelEmulatorConfig = defineConfig({
   fields: {
     ...serverFields('127.0.0.1:50052'),
     ...telemetryFields('127.0.0.1:9465'),
-    receiver: addressOption('127.0.0.1:50053', 'Address of the receiver-decoder, where received symbols go.'),
+    receiver: targetOption('127.0.0.1:50053', 'Addresses of the receiver-decoder, where received symbols go.'),
     ...hopFields('receiver-decoder'),
     seed: option(z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(1), {
       description: 'With the link id and the position it fixes all fading and noise of a link.',

@@ -8,7 +8,6 @@ import {
   type ReceiverDecoderService,
 } from '../../shared/gen/semlink/v1/receiver_decoder_pb.js';
 import { implementService, type ServiceImplementation } from '../../shared/rpc/adapter.js';
-import type { RpcClient } from '../../shared/rpc/client.js';
 import { failedPrecondition } from '../../shared/rpc/errors.js';
 import { FrameStreamClient } from '../../shared/rpc/frame-stream-client.js';
 import type { FrameStreamClientOptions } from '../../shared/rpc/frame-stream-options.js';
@@ -17,6 +16,7 @@ import {
   type FrameStreamServerOptions,
   serveFrameStream,
 } from '../../shared/rpc/frame-stream-server.js';
+import type { PinnedClients } from '../../shared/rpc/pinned-clients.js';
 import { Relay } from '../../shared/rpc/relay.js';
 import { nowUnixNano } from '../../shared/telemetry/index.js';
 import type { DelayQueue } from './air/delay-queue.js';
@@ -29,7 +29,7 @@ type UpstreamOptions = FrameStreamServerOptions<SymbolFrame, unknown, unknown>;
 type DownstreamOptions = FrameStreamClientOptions<SymbolFrame, ReceiveRequest, ReceiveResponse, SymbolFrame>;
 
 export interface EmulatorParts extends ControlParts {
-  receiver: RpcClient<typeof ReceiverDecoderService.method>;
+  receiver: PinnedClients<typeof ReceiverDecoderService.method>;
   /** Holds what is on the air in real time, and feedback on its way. */
   queue: DelayQueue;
   feedback: FeedbackPath;
@@ -99,8 +99,7 @@ function openDownstream({ receiver, telemetry, feedback, hop }: EmulatorParts, u
   return new FrameStreamClient({
     peer: { role: 'receiver-decoder', address: receiver.address },
     origin: ROLE,
-    open: () => receiver.receive(),
-    isConnected: () => receiver.isConnected(),
+    peers: receiver.peers((client) => client.receive()),
     // Not create with frames, which walks through all of them.
     toRequest: (frames) => Object.assign(create(ReceiveRequestSchema), { frames }),
     bytesOf: (frame) => frame.iq.length,

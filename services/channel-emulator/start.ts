@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { settingsFromOptions } from '../../shared/channel/channel-options.js';
 import { semlinkVersion } from '../../shared/config/index.js';
 import { ReceiverDecoderService } from '../../shared/gen/semlink/v1/receiver_decoder_pb.js';
-import { createRpcClient } from '../../shared/rpc/client.js';
 import { Code, SemlinkError, toSemlinkError } from '../../shared/rpc/errors.js';
+import { PinnedClients } from '../../shared/rpc/pinned-clients.js';
 import { type RunningService, startService } from '../../shared/rpc/running-service.js';
 import { hopOptions, streamAgeOptions, streamOptions } from '../../shared/rpc/server-config.js';
 import { DelayQueue } from './air/delay-queue.js';
@@ -53,7 +53,8 @@ export function startChannelEmulator(
       });
       links.onChange((_, change) => metrics.countChange(change));
       metrics.track({ links: () => links.size, scenarios: () => scenarios.size, held: () => queue.size });
-      const receiver = createRpcClient(ReceiverDecoderService, {
+      const receiver = new PinnedClients(ReceiverDecoderService, {
+        role: 'receiver-decoder',
         address: config.receiver,
         maxMessageBytes: config.rpc.maxMessageBytes,
       });

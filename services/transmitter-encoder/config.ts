@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { engineFields } from '../../shared/codec/engine-config.js';
-import { addressOption, type ConfigOf, defineConfig, group, option } from '../../shared/config/index.js';
+import { type ConfigOf, defineConfig, group, option, targetOption } from '../../shared/config/index.js';
 import { hopFields, serverFields } from '../../shared/rpc/server-config.js';
 import { telemetryFields } from '../../shared/telemetry/index.js';
 
@@ -11,7 +11,7 @@ export const transmitterConfig = defineConfig({
   fields: {
     ...serverFields('127.0.0.1:50051'),
     ...telemetryFields('127.0.0.1:9464'),
-    channel: addressOption('127.0.0.1:50052', 'Address of the channel-emulator, where symbols go.'),
+    channel: targetOption('127.0.0.1:50052', 'Addresses of the channel-emulator, where symbols go.'),
     ...hopFields('channel-emulator'),
     ...engineFields({ maxBatch: 64, maxQueueBytes: 64 * 1024 * 1024, inlineFrames: 1 }),
     defaultModel: option(z.string().default(''), {

@@ -21,11 +21,11 @@ import {
   TransmitterEncoderService,
 } from '../../shared/gen/semlink/v1/transmitter_encoder_pb.js';
 import { implementService } from '../../shared/rpc/adapter.js';
-import type { RpcClient } from '../../shared/rpc/client.js';
 import type { DrainList } from '../../shared/rpc/drain-list.js';
 import { invalidArgument } from '../../shared/rpc/errors.js';
 import { FrameStreamClient } from '../../shared/rpc/frame-stream-client.js';
 import { type FrameStream, serveFrameStream } from '../../shared/rpc/frame-stream-server.js';
+import type { PinnedClients } from '../../shared/rpc/pinned-clients.js';
 import { Relay } from '../../shared/rpc/relay.js';
 import type { StreamLimits } from '../../shared/rpc/server-config.js';
 import { ATTRIBUTES, nowUnixNano, SPANS, type StreamMark, type Telemetry } from '../../shared/telemetry/index.js';
@@ -39,7 +39,7 @@ export const ROLE = 'transmitter-encoder';
 export interface TransmitterParts {
   models: ServedModels<EncodeJob, Float32Array>;
   links: LinkTable;
-  channel: RpcClient<typeof ChannelEmulatorService.method>;
+  channel: PinnedClients<typeof ChannelEmulatorService.method>;
   telemetry: Telemetry;
   drains: DrainList;
   symbolFormat: SymbolFormat;
@@ -118,8 +118,7 @@ function openDownstream(parts: TransmitterParts, upstream: FrameStream): Downstr
   return new FrameStreamClient({
     peer: { role: 'channel-emulator', address: channel.address },
     origin: ROLE,
-    open: () => channel.propagate(),
-    isConnected: () => channel.isConnected(),
+    peers: channel.peers((client) => client.propagate()),
     toRequest: (frames) => Object.assign(create(PropagateRequestSchema), { frames }),
     bytesOf: (frame) => frame.iq.length,
     onResult: (result) => {

@@ -2,7 +2,7 @@ import { runModels } from '../../shared/codec/engine-config.js';
 import type { RatePolicy } from '../../shared/codec/rate-control.js';
 import { ChannelEmulatorService } from '../../shared/gen/semlink/v1/channel_emulator_pb.js';
 import { SymbolFormat } from '../../shared/gen/semlink/v1/frame_pb.js';
-import { createRpcClient } from '../../shared/rpc/client.js';
+import { PinnedClients } from '../../shared/rpc/pinned-clients.js';
 import { type RunningService, startService } from '../../shared/rpc/running-service.js';
 import { hopOptions, streamAgeOptions, streamOptions } from '../../shared/rpc/server-config.js';
 import type { TransmitterConfig } from './config.js';
@@ -27,7 +27,7 @@ export function startTransmitterEncoder(
     parts: async ({ telemetry, drains }) => {
       const running = await runModels(config, imageCodec, telemetry, 'encode', config.defaultModel);
       const links = new LinkTable({ ...config.rate, defaultPolicy: policyOf(config.rate) });
-      const channel = createRpcClient(ChannelEmulatorService, { address: config.channel });
+      const channel = new PinnedClients(ChannelEmulatorService, { role: 'channel-emulator', address: config.channel });
       return {
         services: [
           transmitterService({

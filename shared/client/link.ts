@@ -14,9 +14,9 @@ import {
   type TransmitResponse,
   TransmitterEncoderService,
 } from '../gen/semlink/v1/transmitter_encoder_pb.js';
-import { createRpcClient, type RpcClient } from '../rpc/client.js';
 import { checkLinkId } from '../rpc/frame-header.js';
 import { FrameStreamClient } from '../rpc/frame-stream-client.js';
+import { PinnedClients } from '../rpc/pinned-clients.js';
 import { ATTRIBUTES, type FrameRoot, FrameTracer, nowUnixNano } from '../telemetry/index.js';
 import { policyMessage } from './policy.js';
 
@@ -42,7 +42,10 @@ export interface LinkAnswer<C> {
 }
 
 export interface LinkOptions {
-  /** `host:port` of a transmitter-encoder. */
+  /**
+   * `host:port` of a transmitter-encoder; several with commas between, or a name with several addresses: the link is
+   * pinned to one of them by its id, and goes to another while that one is out of reach.
+   */
   address: string;
   /** Name of the radio link; 1 to 64 characters of [A-Za-z0-9._:-]. */
   linkId: string;
@@ -82,7 +85,7 @@ interface Sent<C> {
  */
 export class SemanticLink {
   readonly #options: LinkOptions;
-  readonly #client: RpcClient<typeof TransmitterEncoderService.method>;
+  readonly #clients: PinnedClients<typeof TransmitterEncoderService.method>;
   readonly #stream: FrameStreamClient<ImageFrame, TransmitRequest, TransmitResponse, Sent<unknown>>;
   readonly #tracer: FrameTracer;
   readonly #maxInFlight: number;
@@ -99,13 +102,11 @@ export class SemanticLink {
     this.#policy = options.policy;
     this.#maxInFlight = options.maxInFlight ?? 256;
     this.#tracer = new FrameTracer('client', options.traceSampleRatio ?? 0);
-    const client = createRpcClient(TransmitterEncoderService, { address });
-    this.#client = client;
+    this.#clients = new PinnedClients(TransmitterEncoderService, { role: 'transmitter-encoder', address });
     this.#stream = new FrameStreamClient({
       peer: { role: 'transmitter-encoder', address },
       origin: 'client',
-      open: () => client.transmit(),
-      isConnected: () => client.isConnected(),
+      peers: this.#clients.peers((client) => client.transmit()),
       toRequest: (frames) => create(TransmitRequestSchema, { frames }),
       bytesOf: (frame) => frame.rgb.length,
       // A new stream may be to another replica, which does not know the link's policy yet.
@@ -127,7 +128,8 @@ export class SemanticLink {
 
   /** The models the transmitter has. */
   async listModels(timeoutMs = 5_000): Promise<ModelInfo[]> {
-    return (await this.#client.listModels({}, { deadlineMs: timeoutMs })).models;
+    await this.#clients.resolved(timeoutMs);
+    return (await this.#clients.clientOf(this.#options.linkId)!.listModels({}, { deadlineMs: timeoutMs })).models;
   }
 
   /** Changes the policy for the images that are sent from now on. */
@@ -196,7 +198,7 @@ export class SemanticLink {
   /** Takes no more images; resolves when every one has been answered and the connection is closed. */
   async close(): Promise<void> {
     await this.#stream.close();
-    this.#client.close();
+    this.#clients.close();
   }
 
   #send<C>(image: LinkImage, context: C, answered: (answer: LinkAnswer<C>) => void): void {

@@ -25,6 +25,22 @@ export function addressOption(defaultAddress: string, description: string): z.Zo
   });
 }
 
+/** Words for the range of a `targetOption`. */
+export const TARGET_RANGE = 'host:port, or several with commas between; a name may have several addresses';
+
+/** A configuration option that holds where to connect: links are spread over all addresses it stands for. */
+export function targetOption(defaultAddress: string, description: string): z.ZodDefault<z.ZodString> {
+  const target = z
+    .string()
+    .refine((text) => isTarget(text), `expected ${TARGET_RANGE}`)
+    .default(defaultAddress);
+  return option(target, { description, placeholder: 'HOST:PORT[,...]', range: TARGET_RANGE });
+}
+
+function isTarget(text: string): boolean {
+  return text.split(',').every((part) => (tryParse(part.trim())?.port ?? 0) > 0);
+}
+
 /**
  * Splits `host:port`.
  *

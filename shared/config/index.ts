@@ -1,4 +1,12 @@
-export { addressOption, formatHostPort, HOST_PORT_RANGE, type HostPort, hostPort, parseHostPort } from './address.js';
+export {
+  addressOption,
+  formatHostPort,
+  HOST_PORT_RANGE,
+  type HostPort,
+  hostPort,
+  parseHostPort,
+  targetOption,
+} from './address.js';
 export { EXIT_USAGE, loadConfigOrExit } from './cli.js';
 export { type ConfigDefinition, type ConfigOf, defineConfig, type OptionInfo } from './define.js';
 export { ConfigError } from './error.js';

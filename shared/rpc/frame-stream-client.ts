@@ -1,50 +1,33 @@
 import type { FrameResult } from '../gen/semlink/v1/frame_pb.js';
-import { Backoff } from './backoff.js';
 import { ByteWindow } from './byte-window.js';
 import { alreadyExists, Code, SemlinkError } from './errors.js';
-import { defaultBatchLimits, FrameBatch } from './frame-batch.js';
 import { errorResult, type FrameLike, type FrameResponse, frameOverheadBytes } from './frame-result.js';
-import type { FrameStreamClientOptions, StreamState } from './frame-stream-options.js';
-import { PendingFrame, PendingFrames } from './pending-frames.js';
-import { StreamAttempt, type StreamEnd } from './stream-attempt.js';
-import { explainEnd } from './stream-failure.js';
+import type { FrameStreamClientOptions } from './frame-stream-options.js';
+import { PendingFrames } from './pending-frames.js';
+import { SentFrame } from './sent-frame.js';
+import { type LaneOwner, StreamLane } from './stream-lane.js';
+import { onePeer, type StreamPeer, type StreamPeers } from './stream-peers.js';
 
-class SentFrame<F extends FrameLike, C> extends PendingFrame {
-  readonly frame: F;
-  readonly context: C;
-  /** `performance.now()` after which the frame is answered here. */
-  readonly deadline: number;
-  /** The stream it was written to; undefined while queued. */
-  stream: object | undefined;
-  answered = false;
-
-  constructor(frame: F, context: C, bytes: number, deadline: number) {
-    super(frame.header?.linkId ?? '', frame.header?.sequence ?? 0n, bytes);
-    this.frame = frame;
-    this.context = context;
-    this.deadline = deadline;
-    this.stream = undefined;
-  }
-}
-
+/**
+ * The sending end of a hop. Every frame that was admitted gets exactly one result: the peer's, or an error made here when
+ * the stream breaks, the peer stays out of reach or the frame's time is over. Each link is pinned to one of the peers
+ * (stream-peers.ts); frames of a link leave in the order in which they came, on a stream that lives as long as it can.
+ */
 export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameResponse, C = undefined> {
   readonly #options: FrameStreamClientOptions<F, Req, Res, C>;
   readonly #frameTimeoutMs: number;
-  readonly #reconnectWaitMs: number;
   readonly #window: ByteWindow;
   readonly #pending = new PendingFrames<SentFrame<F, C>>();
-  readonly #batch: FrameBatch<SentFrame<F, C>>;
-  readonly #backoff: Backoff;
-  readonly #streams = new Set<StreamAttempt<Req, Res>>();
-  #current: StreamAttempt<Req, Res> | undefined;
+  readonly #peers: StreamPeers<Req, Res>;
+  readonly #lanes = new Map<StreamPeer<Req, Res>, StreamLane<F, Req, Res, C>>();
+  /** What `peers.pick` said, until it may say otherwise. */
+  readonly #pins = new Map<string, StreamLane<F, Req, Res, C>>();
+  /** Frames that came before any address was known, in order. */
+  #homeless: SentFrame<F, C>[] = [];
+  readonly #owner: LaneOwner<F, Req, Res, C>;
+  readonly #forgetPeers: () => void;
   #sweep: NodeJS.Timeout | undefined;
-  #retry: NodeJS.Timeout | undefined;
-  #retryAt = 0;
-  /** Since when the peer has been out of reach, `performance.now()`. */
-  #downSince: number | undefined;
-  #lastFailure: SemlinkError | undefined;
-  #lastState: StreamState | undefined;
-  #failQueued: NodeJS.Immediate | undefined;
+  #rerouting = false;
   #closing: SemlinkError | undefined;
   #closed: (() => void)[] = [];
   #strayResults = 0;
@@ -53,12 +36,10 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
   constructor(options: FrameStreamClientOptions<F, Req, Res, C>) {
     this.#options = options;
     this.#frameTimeoutMs = options.frameTimeoutMs ?? 30_000;
-    this.#reconnectWaitMs = options.reconnectWaitMs ?? 2_000;
     this.#window = new ByteWindow(options.windowBytes ?? 8 * 1024 * 1024);
-    this.#batch = new FrameBatch({ ...defaultBatchLimits, ...options.batch }, (frames) => this.#write(frames));
-    this.#batch.block();
-    const { baseMs = 50, maxMs = 1_000, seed = 1 } = options.backoff ?? {};
-    this.#backoff = new Backoff(baseMs, maxMs, seed);
+    this.#peers = options.peers ?? onlyPeer(options);
+    this.#owner = this.#asOwner(options.reconnectWaitMs ?? 2_000);
+    this.#forgetPeers = this.#peers.onChange(() => this.#reroute());
   }
 
   /** Frames that have no answer yet. */
@@ -80,9 +61,9 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
     return this.#streamsOpened;
   }
 
-  /** Opens the stream ahead of the first frame. */
-  connect(): void {
-    if (!this.#closing) this.#ensureStream();
+  /** Opens the stream of a link ahead of its first frame. */
+  connect(linkId = ''): void {
+    if (!this.#closing) this.#laneOf(linkId)?.connect();
   }
 
   /**
@@ -107,19 +88,18 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
   }
 
   /**
-   * Sends a message without frames, after the frames sent before. It is dropped while no stream is open: what a new
-   * stream must know belongs into `greeting`.
+   * Sends a message without frames on every open stream, after the frames sent before. It is dropped where no stream is
+   * open: what a new stream must know belongs into `greeting`.
    */
   sendControl(request: Req): void {
-    if (!this.#current?.open) return;
-    this.#batch.flushAll();
-    if (this.#current?.open && !this.#current.write(request)) this.#batch.block();
+    for (const lane of this.#lanes.values()) lane.sendControl(request);
   }
 
   /** No more frames; resolves when every frame has its answer and the streams have ended. */
   close(): Promise<void> {
+    const { role, address } = this.#options.peer;
     return this.#finish(
-      new SemlinkError(Code.CANCELLED, `the stream to ${this.#peerName()} is closed; open a new one`),
+      new SemlinkError(Code.CANCELLED, `the stream to ${role} at ${address} is closed; open a new one`),
     );
   }
 
@@ -127,9 +107,13 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
   cancel(reason = 'the sender gave up'): void {
     const error = new SemlinkError(Code.CANCELLED, `cancelled: ${reason}`);
     void this.#finish(error);
-    this.#batch.takeAll();
-    this.#fail(() => true, error);
-    for (const stream of this.#streams) stream.cancel();
+    this.#homeless = [];
+    for (const lane of this.#lanes.values()) lane.takeQueued();
+    this.#fail(
+      this.#pending.takeWhere(() => true),
+      error,
+    );
+    for (const lane of this.#lanes.values()) lane.cancel();
     this.#settle();
   }
 
@@ -162,119 +146,91 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
     const sent = new SentFrame(frame, context, bytes, performance.now() + this.#frameTimeoutMs);
     this.#pending.add(sent);
     this.#armSweep();
-    this.#batch.push(sent, bytes);
-    if (!this.#current?.open) this.#ensureStream();
+    this.#route(sent);
   }
 
-  /** The batch's way out; false blocks it until the stream drains or opens. */
-  #write(frames: SentFrame<F, C>[]): boolean {
-    const stream = this.#current;
-    if (!stream?.open) return false;
-    const live: F[] = [];
-    for (const sent of frames) {
-      if (sent.answered) continue;
-      sent.stream = stream;
-      live.push(sent.frame);
+  #route(sent: SentFrame<F, C>): void {
+    const lane = this.#laneOf(sent.linkId);
+    if (lane) lane.push(sent);
+    else this.#homeless.push(sent);
+  }
+
+  #laneOf(linkId: string): StreamLane<F, Req, Res, C> | undefined {
+    const pinned = this.#pins.get(linkId);
+    if (pinned) return pinned;
+    const peer = this.#peers.pick(linkId);
+    if (!peer) return undefined;
+    let lane = this.#lanes.get(peer);
+    if (!lane) {
+      lane = new StreamLane(peer, this.#owner);
+      this.#lanes.set(peer, lane);
     }
-    const writable = live.length === 0 || stream.write(this.#options.toRequest(live));
-    if (this.#closing && this.#batch.length === 0) stream.halfClose();
-    return writable;
+    // Forgetting costs a hash; remembering every link there ever was would cost memory.
+    if (this.#pins.size >= mostPins) this.#pins.clear();
+    this.#pins.set(linkId, lane);
+    return lane;
   }
 
-  #ensureStream(): void {
-    if (this.#current || this.#retry) return;
-    const now = performance.now();
-    this.#downSince ??= now;
-    if (now < this.#retryAt) {
-      // A peer known to be gone: answer at once, and try again when it is time.
-      if (now - this.#downSince >= this.#reconnectWaitMs) this.#failQueuedSoon();
-      else this.#retry = setTimeout(this.#openNow, this.#retryAt - now);
-      return;
+  /** Picks anew for every frame that was not written yet, and lets go of peers that are none any more. */
+  #reroute(): void {
+    this.#pins.clear();
+    if (this.#rerouting) return;
+    this.#rerouting = true;
+    const homeless = this.#homeless;
+    this.#homeless = [];
+    for (const sent of homeless) if (!sent.answered) this.#route(sent);
+    for (const lane of [...this.#lanes.values()]) {
+      if (lane.queued > 0) for (const sent of lane.takeQueued()) this.#route(sent);
     }
-    this.#openNow();
+    for (const [peer, lane] of this.#lanes) {
+      if (this.#peers.has(peer)) continue;
+      lane.retire();
+      if (lane.streams === 0 && lane.queued === 0) this.#lanes.delete(peer);
+    }
+    this.#rerouting = false;
   }
 
-  readonly #openNow = (): void => {
-    this.#retry = undefined;
-    const stream = new StreamAttempt<Req, Res>(this.#options.open(), {
-      onOpen: () => this.#opened(stream),
-      onMessage: (message) => this.#received(stream, message),
-      onWritable: () => this.#batch.resume(),
-      onEnd: (end) => this.#ended(stream, end),
-    });
-    this.#current = stream;
-    this.#streams.add(stream);
-    this.#armSweep();
-  };
-
-  #opened(stream: StreamAttempt<Req, Res>): void {
-    this.#downSince = undefined;
-    this.#lastFailure = undefined;
-    this.#streamsOpened++;
-    this.#say('open', `connected to ${this.#peerName()}`);
-    const greeting = this.#options.greeting?.();
-    if (greeting !== undefined) stream.write(greeting);
-    this.#batch.resume();
-    if (this.#closing && this.#batch.length === 0) stream.halfClose();
+  #asOwner(reconnectWaitMs: number): LaneOwner<F, Req, Res, C> {
+    const closing = () => this.#closing !== undefined;
+    return {
+      options: this.#options,
+      reconnectWaitMs,
+      get closing() {
+        return closing();
+      },
+      opened: () => {
+        this.#streamsOpened++;
+      },
+      received: (stream, message) => this.#received(stream, message),
+      fail: (frames, error) => {
+        for (const sent of frames) this.#pending.take(sent.linkId, sent.sequence);
+        this.#fail(frames, error);
+      },
+      failWritten: (stream, error) =>
+        this.#fail(
+          this.#pending.takeWhere((sent) => sent.stream === stream),
+          error,
+        ),
+      unreachable: (peer) => this.#peers.unreachable(peer),
+      movedOn: (peer) => this.#peers.movedOn(peer),
+      settle: () => this.#settle(),
+      armSweep: () => this.#armSweep(),
+    };
   }
 
-  #received(stream: StreamAttempt<Req, Res>, message: Res): void {
+  #received(stream: object, message: Res): boolean {
+    let answered = false;
     for (const result of message.results) {
       const pending = this.#pending.get(result.linkId, result.sequence);
       if (pending?.stream !== stream) {
         this.#strayResults++;
         continue;
       }
-      stream.answered = true;
+      answered = true;
       this.#answer(pending, result);
     }
     if (message.feedback.length > 0) this.#options.onFeedback?.(message.feedback);
-    if (message.draining && this.#current === stream) this.#moveOn(stream);
-    if (message.results.length > 0) {
-      this.#backoff.reset();
-      this.#settle();
-    }
-  }
-
-  /** The peer asked for no more frames here: what was sent is answered on the old stream, the rest goes to a new one. */
-  #moveOn(stream: StreamAttempt<Req, Res>): void {
-    this.#say('draining', `${this.#peerName()} is draining`);
-    this.#batch.block();
-    this.#current = undefined;
-    stream.halfClose();
-    // A stream that is sent away before it did anything must not become a busy loop.
-    this.#retryAt = performance.now() + (stream.answered ? 0 : this.#backoff.next());
-    if (this.#batch.length > 0) this.#ensureStream();
-  }
-
-  #ended(stream: StreamAttempt<Req, Res>, end: StreamEnd): void {
-    this.#streams.delete(stream);
-    const error = explainEnd(this.#peerName(), stream.wasOpen, end);
-    if (this.#current === stream) {
-      this.#current = undefined;
-      this.#batch.block();
-      const now = performance.now();
-      this.#retryAt = now + (stream.answered ? 0 : this.#backoff.next());
-      // A stream that ended while nothing was queued is no outage; the next frame opens a new one.
-      if (stream.wasOpen) this.#downSince = this.#batch.length > 0 ? now : undefined;
-      this.#lastFailure = error;
-      if (!this.#closing || this.#batch.length > 0) this.#say('down', error.message);
-    }
-    this.#fail((sent) => sent.stream === stream, error);
-    this.#checkQueued();
-    if (!this.#current && this.#batch.length > 0) this.#ensureStream();
-    this.#settle();
-  }
-
-  #say(state: StreamState, detail: string): void {
-    // One failed attempt after the other is one outage.
-    if (state === 'down' && this.#lastState === 'down') return;
-    this.#lastState = state;
-    this.#options.onState?.(state, detail);
-  }
-
-  #peerName(): string {
-    return `${this.#options.peer.role} at ${this.#options.peer.address}`;
+    return answered;
   }
 
   #answer(pending: SentFrame<F, C>, result: FrameResult): void {
@@ -284,63 +240,55 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
     this.#options.onResult(result, pending.context);
   }
 
-  #fail(test: (sent: SentFrame<F, C>) => boolean, error: SemlinkError): void {
-    for (const sent of this.#pending.takeWhere(test)) {
+  /** Answers frames that are no longer pending. */
+  #fail(frames: Iterable<SentFrame<F, C>>, error: SemlinkError): void {
+    for (const sent of frames) {
       sent.answered = true;
       this.#window.release(sent.bytes);
       this.#options.onResult(errorResult(sent.frame.header, error, this.#options.origin), sent.context);
     }
   }
 
-  /** Queued frames have waited long enough for a peer that is down. */
-  #checkQueued(): void {
-    if (this.#current?.open || this.#downSince === undefined || this.#batch.length === 0) return;
-    const now = performance.now();
-    if (Math.min(now - this.#downSince, this.#current?.age(now) ?? Infinity) < this.#reconnectWaitMs) return;
-    const error =
-      this.#lastFailure ??
-      new SemlinkError(
-        Code.UNAVAILABLE,
-        `${this.#peerName()} did not answer within ${this.#reconnectWaitMs} ms; check that it runs there`,
-      );
-    this.#batch.takeAll();
-    this.#fail((sent) => sent.stream === undefined, error);
-    this.#settle();
-  }
-
-  #failQueuedSoon(): void {
-    this.#failQueued ??= setImmediate(() => {
-      this.#failQueued = undefined;
-      this.#checkQueued();
-    });
-  }
-
   /** One timer for all frames: runs only while there is something to time out. */
   #armSweep(): void {
     if (this.#sweep) return;
-    const shortest = Math.min(this.#frameTimeoutMs, this.#reconnectWaitMs);
+    const shortest = Math.min(this.#frameTimeoutMs, this.#owner.reconnectWaitMs);
     this.#sweep = setInterval(() => this.#sweepNow(), Math.min(250, Math.max(5, shortest / 8)));
   }
 
   #sweepNow(): void {
     const now = performance.now();
-    this.#current?.checkOpen(now, () => this.#options.isConnected?.() ?? false);
-    for (let frame = this.#pending.oldest; frame && frame.deadline <= now; frame = this.#pending.oldest) {
-      const { header } = frame.frame;
-      const sentence = `no answer from ${this.#peerName()} within ${this.#frameTimeoutMs} ms; it is overloaded or stuck`;
+    for (let sent = this.#pending.oldest; sent && sent.deadline <= now; sent = this.#pending.oldest) {
+      const { role } = this.#options.peer;
+      const address = this.#peers.pick(sent.linkId)?.address ?? this.#options.peer.address;
+      const sentence = `no answer from ${role} at ${address} within ${this.#frameTimeoutMs} ms; it is overloaded or stuck`;
       this.#answer(
-        frame,
-        errorResult(header, new SemlinkError(Code.DEADLINE_EXCEEDED, sentence), this.#options.origin),
+        sent,
+        errorResult(sent.frame.header, new SemlinkError(Code.DEADLINE_EXCEEDED, sentence), this.#options.origin),
       );
     }
-    // Timed-out frames are the oldest, so those that were still queued stand at the front.
-    this.#batch.dropWhile(({ answered }) => answered);
-    this.#checkQueued();
-    this.#settle();
-    if (this.#pending.size === 0 && (this.#current === undefined || this.#current.open)) {
-      clearInterval(this.#sweep);
-      this.#sweep = undefined;
+    this.#failHomeless(now);
+    let opening = false;
+    for (const lane of [...this.#lanes.values()]) {
+      lane.check(now);
+      opening ||= lane.opening;
     }
+    this.#settle();
+    if (this.#pending.size > 0 || opening) return;
+    clearInterval(this.#sweep);
+    this.#sweep = undefined;
+  }
+
+  /** No address has become known in time. */
+  #failHomeless(now: number): void {
+    const oldest = this.#homeless[0];
+    if (!oldest || now - (oldest.deadline - this.#frameTimeoutMs) < this.#owner.reconnectWaitMs) return;
+    const { role, address } = this.#options.peer;
+    const why = this.#peers.problem();
+    const sentence = `${role} at ${address} is not reachable (${why}); check the name, and that it runs there`;
+    const frames = this.#homeless.filter(({ answered }) => !answered);
+    this.#homeless = [];
+    this.#owner.fail(frames, new SemlinkError(Code.UNAVAILABLE, sentence));
   }
 
   #finish(error: SemlinkError): Promise<void> {
@@ -348,8 +296,7 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
     this.#window.close(this.#closing);
     return new Promise((resolve) => {
       this.#closed.push(resolve);
-      this.#batch.flushAll();
-      if (this.#current?.open && this.#batch.length === 0) this.#current.halfClose();
+      for (const lane of this.#lanes.values()) lane.finish();
       this.#settle();
     });
   }
@@ -357,14 +304,28 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
   /** When closing: ends what is left to end once every frame has its answer. */
   #settle(): void {
     if (!this.#closing || this.#pending.size > 0) return;
-    clearTimeout(this.#retry);
     clearInterval(this.#sweep);
-    this.#retry = undefined;
     this.#sweep = undefined;
-    for (const stream of this.#streams) stream.endSoon();
-    if (this.#streams.size > 0) return;
+    this.#forgetPeers();
+    let open = 0;
+    for (const lane of this.#lanes.values()) {
+      lane.endSoon();
+      open += lane.streams;
+    }
+    if (open > 0) return;
     const closed = this.#closed;
     this.#closed = [];
     for (const resolve of closed) resolve();
   }
+}
+
+/** Links whose lane is remembered. */
+const mostPins = 16_384;
+
+function onlyPeer<F extends FrameLike, Req, Res extends FrameResponse, C>(
+  options: FrameStreamClientOptions<F, Req, Res, C>,
+): StreamPeers<Req, Res> {
+  const { open, isConnected = () => false, peer } = options;
+  if (!open) throw new Error('a FrameStreamClient needs `peers` or `open`');
+  return onePeer({ address: peer.address, open, isConnected });
 }

@@ -1,7 +1,7 @@
-import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { ChannelStateFeedback, FrameResult } from '../gen/semlink/v1/frame_pb.js';
 import type { BatchLimits } from './frame-batch.js';
 import type { FrameLike, FrameResponse } from './frame-result.js';
+import type { StreamPeer, StreamPeers } from './stream-peers.js';
 
 /** How a `FrameStreamClient` sends and what it tells. */
 export interface FrameStreamClientOptions<F extends FrameLike, Req, Res extends FrameResponse, C> {
@@ -9,10 +9,11 @@ export interface FrameStreamClientOptions<F extends FrameLike, Req, Res extends 
   peer: { role: string; address: string };
   /** Name of the service (or client) on this side: `FrameError.origin` of the errors made here. */
   origin: string;
+  /** Where each link goes. Default: to one peer, by `open` and `isConnected`. */
+  peers?: StreamPeers<Req, Res>;
   /** Opens a new call, for example `() => client.propagate()`. */
-  open: () => ClientDuplexStream<Req, Res>;
-  /** Whether the connection stands; lets frames out to a peer that sends its headers only with its first answer. */
-  isConnected?: () => boolean;
+  open?: StreamPeer<Req, Res>['open'];
+  isConnected?: StreamPeer<Req, Res>['isConnected'];
   /** A request with these frames. */
   toRequest: (frames: F[]) => Req;
   /** Payload bytes of a frame; a fixed overhead is added to them. */

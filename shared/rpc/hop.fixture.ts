@@ -121,6 +121,29 @@ export class Sender {
   }
 }
 
+/** Makes receivers and senders, which `end` lets go of, the last one first. */
+export function hops() {
+  const cleanups: (() => unknown)[] = [];
+  return {
+    async receiver(receive: (call: ReceiveCall) => void, options: Partial<ServerOptions> = {}): Promise<ServerHandle> {
+      const server = await startReceiver(receive, { drainLimitMs: 500, ...options });
+      cleanups.push(() => server.drain());
+      return server;
+    },
+    sender(...parameters: ConstructorParameters<typeof Sender>): Sender {
+      const made = new Sender(...parameters);
+      cleanups.push(() => {
+        made.stream.cancel();
+        return made.close();
+      });
+      return made;
+    },
+    async end(): Promise<void> {
+      for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+    },
+  };
+}
+
 /** Resolves once `test` holds; rejects after `limitMs`. */
 export async function until(test: () => boolean, limitMs = 5_000): Promise<void> {
   const end = performance.now() + limitMs;

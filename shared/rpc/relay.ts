@@ -26,8 +26,8 @@ export interface RelayOptions<D> {
 }
 
 /**
- * The streams that a service opens to the next one: one for each stream that it serves, so that one slow or broken source
- * does not hold up another.
+ * The streams that a service opens to the next one: one for each stream that it serves (and address of the next service
+ * that its links are pinned to), so that one slow or broken source does not hold up another.
  */
 export class Relay<D extends RelayedStream> {
   readonly #options: RelayOptions<D>;

@@ -1,13 +1,18 @@
 import { z } from 'zod';
-import { addressOption, option } from '../../../shared/config/index.js';
+import { option, targetOption } from '../../../shared/config/index.js';
 import { ChannelEmulatorService } from '../../../shared/gen/semlink/v1/channel_emulator_pb.js';
 import { createRpcClient, type RpcClient } from '../../../shared/rpc/client.js';
+import { SemlinkError, toSemlinkError } from '../../../shared/rpc/errors.js';
+import { Target } from '../../../shared/rpc/target.js';
 
 export type EmulatorClient = RpcClient<typeof ChannelEmulatorService.method>;
 
 /** Options by which an action finds the emulator. */
 export const emulatorFields = {
-  emulator: addressOption('127.0.0.1:50052', 'Address of the channel-emulator: its admin-listen where it has one.'),
+  emulator: targetOption(
+    '127.0.0.1:50052',
+    'Addresses of the channel-emulator, all of its workers and replicas: their admin-listen where they have one.',
+  ),
 };
 
 /** `--link`, empty for the default of all links. */
@@ -15,18 +20,67 @@ export const linkField = option(z.string().default(''), {
   description: 'Name of the link; empty: the default of every link that has no settings of its own.',
 });
 
-/** Connects, does something and closes. */
-export async function withEmulator<T>(address: string, use: (client: EmulatorClient) => Promise<T>): Promise<T> {
-  const client = createRpcClient(ChannelEmulatorService, { address, maxMessageBytes: 64 * 1024 * 1024 });
-  try {
-    await client.waitForReady(5_000);
-    return await use(client);
-  } finally {
-    client.close();
-  }
-}
-
 /** How people call the thing with this id. */
 export function linkName(linkId: string): string {
   return linkId === '' ? 'default' : linkId;
+}
+
+/**
+ * The processes of one channel-emulator. Settings belong to all of them, for a link moves to another when its own goes
+ * away; a link's position only to the one that carries its frames.
+ */
+export class Emulators {
+  readonly clients: readonly EmulatorClient[];
+
+  constructor(clients: readonly EmulatorClient[]) {
+    this.clients = clients;
+  }
+
+  /**
+   * The same call at every address.
+   * @throws SemlinkError the first failure, with the number of addresses at which the call was done all the same
+   */
+  async onAll<T>(call: (client: EmulatorClient) => Promise<T>): Promise<T[]> {
+    const outcomes = await Promise.allSettled(this.clients.map(call));
+    const done = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (!failed) return done;
+    const { code, message } = toSemlinkError(failed.reason);
+    if (done.length === 0) throw failed.reason;
+    throw new SemlinkError(code, `${message} (done at ${done.length} of ${outcomes.length} addresses)`);
+  }
+
+  /** The process that carries a link: where it has come furthest; the first where it has not been anywhere. */
+  async carrying(linkId: string): Promise<EmulatorClient> {
+    if (linkId === '' || this.clients.length === 1) return this.clients[0]!;
+    const positions = await this.onAll(async (client) => (await client.getChannel({ linkId })).position);
+    let furthest = 0;
+    for (const [i, position] of positions.entries()) if (position > positions[furthest]!) furthest = i;
+    return this.clients[furthest]!;
+  }
+}
+
+/** Connects to every address of a target, does something and closes. */
+export async function withEmulators<T>(target: string, use: (emulators: Emulators) => Promise<T>): Promise<T> {
+  const addresses = await addressesOf(target);
+  const clients = addresses.map((address) =>
+    createRpcClient(ChannelEmulatorService, { address, maxMessageBytes: 64 * 1024 * 1024 }),
+  );
+  try {
+    await Promise.all(clients.map((client) => client.waitForReady(5_000)));
+    return await use(new Emulators(clients));
+  } finally {
+    for (const client of clients) client.close();
+  }
+}
+
+async function addressesOf(text: string): Promise<string[]> {
+  const target = new Target(text, { refreshMs: 0 });
+  try {
+    await target.settled();
+    if (target.endpoints.length === 0) throw new Error(`channel-emulator at ${text}: ${target.problem}`);
+    return target.endpoints.map(({ address }) => address);
+  } finally {
+    target.close();
+  }
 }

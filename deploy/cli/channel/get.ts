@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineConfig, loadConfigOrExit, option } from '../../../shared/config/index.js';
 import type { Command } from '../command.js';
-import { emulatorFields, linkField, linkName, withEmulator } from './emulator.js';
+import { emulatorFields, linkField, linkName, withEmulators } from './emulator.js';
 import { settingsLines } from './settings-text.js';
 
 const definition = defineConfig({
@@ -19,8 +19,8 @@ export const get: Command = {
   async run(argv) {
     const { config } = loadConfigOrExit(definition, argv);
     const { link: linkId } = config;
-    const { settings, seed, position, own } = await withEmulator(config.emulator, (client) =>
-      client.getChannel({ linkId }),
+    const { settings, seed, position, own } = await withEmulators(config.emulator, async (emulators) =>
+      (await emulators.carrying(linkId)).getChannel({ linkId }),
     );
     if (config.json) {
       const all = { link: linkId, own, seed: `${seed}`, position: Number(position), settings: JSON.parse(settings) };

@@ -4,7 +4,7 @@ import { defineConfig, loadConfigOrExit, option } from '../../../shared/config/i
 import { ScenarioState, type ScenarioStatus } from '../../../shared/gen/semlink/v1/channel_emulator_pb.js';
 import type { Command } from '../command.js';
 import { ProgressLine } from '../progress-line.js';
-import { emulatorFields, withEmulator } from './emulator.js';
+import { emulatorFields, withEmulators } from './emulator.js';
 import { readStream } from './read-stream.js';
 
 const definition = defineConfig({
@@ -33,21 +33,28 @@ export const run: Command = {
     const progress = new ProgressLine(process.stderr);
     let last: ScenarioStatus | undefined;
     let steps = 0n;
-    const how = await withEmulator(config.emulator, (client) =>
-      readStream(client.runScenario({ scenario, detach: config.detach }), ({ status }) => {
-        if (!status) return;
-        last = status;
-        if (status.stepsDone > steps) {
-          progress.clear();
-          process.stdout.write(`${seconds(status)}  ${status.detail}\n`);
-          steps = status.stepsDone;
-        }
-        progress.update(
-          scenarioText(status),
-          status.lengthSeconds > 0 ? status.elapsedSeconds / status.lengthSeconds : 1,
-        );
-      }),
-    ).catch((error: unknown) => {
+    const show = (status: ScenarioStatus): void => {
+      last = status;
+      if (status.stepsDone > steps) {
+        progress.clear();
+        process.stdout.write(`${seconds(status)}  ${status.detail}\n`);
+        steps = status.stepsDone;
+      }
+      progress.update(
+        scenarioText(status),
+        status.lengthSeconds > 0 ? status.elapsedSeconds / status.lengthSeconds : 1,
+      );
+    };
+    // It runs at every address alike; what is shown is the first, and what failed.
+    const how = await withEmulators(config.emulator, async (emulators) => {
+      const [first] = emulators.clients;
+      const ends = await emulators.onAll((client) =>
+        readStream(client.runScenario({ scenario, detach: config.detach }), ({ status }) => {
+          if (status && (client === first || status.state === ScenarioState.FAILED)) show(status);
+        }),
+      );
+      return ends[0]!;
+    }).catch((error: unknown) => {
       progress.clear();
       throw new Error(`${file}: ${(error as Error).message}`);
     });

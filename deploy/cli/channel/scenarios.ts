@@ -1,7 +1,7 @@
 import { defineConfig, loadConfigOrExit } from '../../../shared/config/index.js';
 import { ScenarioAction } from '../../../shared/gen/semlink/v1/channel_emulator_pb.js';
 import type { Command } from '../command.js';
-import { emulatorFields, withEmulator } from './emulator.js';
+import { emulatorFields, withEmulators } from './emulator.js';
 import { scenarioText } from './run.js';
 
 const ACTIONS: Record<string, ScenarioAction> = {
@@ -32,9 +32,15 @@ export const scenarios: Command = {
       process.stderr.write('semlink channel scenarios: write pause, resume or stop and the name of a scenario.\n');
       return 2;
     }
-    const all = await withEmulator(config.emulator, async (client) => {
-      if (action === undefined) return (await client.listScenarios({})).scenarios;
-      return [(await client.controlScenario({ name: name!, action })).status!];
+    const all = await withEmulators(config.emulator, async (emulators) => {
+      if (action !== undefined) {
+        const told = await emulators.onAll((client) => client.controlScenario({ name: name!, action }));
+        return [told[0]!.status!];
+      }
+      const lists = await emulators.onAll((client) => client.listScenarios({}));
+      // The same scenario runs at every address.
+      const byName = new Map(lists.flatMap(({ scenarios: list }) => list).map((status) => [status.name, status]));
+      return [...byName.values()];
     });
     for (const status of all) process.stdout.write(`${scenarioText(status)}\n`);
     if (all.length === 0) process.stdout.write('no scenario is running\n');

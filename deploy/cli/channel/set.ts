@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineConfig, loadConfigOrExit, option } from '../../../shared/config/index.js';
 import type { Command } from '../command.js';
-import { emulatorFields, linkField, linkName, withEmulator } from './emulator.js';
+import { emulatorFields, linkField, linkName, withEmulators } from './emulator.js';
 import { patchFromWords, settingsWords } from './settings-text.js';
 
 const setDefinition = defineConfig({
@@ -30,9 +30,9 @@ export const set: Command = {
     const { config, positionals } = loadConfigOrExit(setDefinition, argv);
     const { link: linkId } = config;
     const patch = JSON.stringify(await patchFromWords(positionals));
-    const settings = await withEmulator(config.emulator, async (client) => {
-      await client.setChannel({ linkId, patch, everyLink: config.every });
-      return (await client.getChannel({ linkId })).settings;
+    const settings = await withEmulators(config.emulator, async (emulators) => {
+      await emulators.onAll((client) => client.setChannel({ linkId, patch, everyLink: config.every }));
+      return (await emulators.clients[0]!.getChannel({ linkId })).settings;
     });
     process.stdout.write(`${config.every ? 'every link' : linkName(linkId)}: ${settingsWords(settings)}\n`);
     return 0;
@@ -50,7 +50,9 @@ const resetDefinition = defineConfig({
 export const reset: Command = {
   async run(argv) {
     const { config } = loadConfigOrExit(resetDefinition, argv);
-    await withEmulator(config.emulator, (client) => client.resetChannel({ linkId: config.link }));
+    await withEmulators(config.emulator, (emulators) =>
+      emulators.onAll((client) => client.resetChannel({ linkId: config.link })),
+    );
     process.stdout.write(`${config.link}: follows the default\n`);
     return 0;
   },

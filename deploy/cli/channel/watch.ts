@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { defineConfig, loadConfigOrExit, option } from '../../../shared/config/index.js';
 import { ChannelChange } from '../../../shared/gen/semlink/v1/channel_emulator_pb.js';
 import type { Command } from '../command.js';
-import { emulatorFields, linkField, linkName, withEmulator } from './emulator.js';
+import { emulatorFields, linkField, linkName, withEmulators } from './emulator.js';
 import { readStream } from './read-stream.js';
 import { settingsWords } from './settings-text.js';
 
@@ -27,7 +27,8 @@ const definition = defineConfig({
 export const watch: Command = {
   async run(argv) {
     const { config } = loadConfigOrExit(definition, argv);
-    return withEmulator(config.emulator, async (client) => {
+    return withEmulators(config.emulator, async (emulators) => {
+      const client = await emulators.carrying(config.link);
       const intervalNanos = BigInt(config.everyMs) * 1_000_000n;
       const call = client.watchChannel({ linkId: config.link, intervalNanos });
       await readStream(call, async ({ linkId, settings, position, skipped, change, timeUnixNano }) => {

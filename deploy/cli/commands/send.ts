@@ -3,7 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { channelModelNames } from '../../../shared/channel/channel-config.js';
 import { SemanticLink } from '../../../shared/client/link.js';
-import { addressOption, defineConfig, loadConfigOrExit, option, semlinkVersion } from '../../../shared/config/index.js';
+import { defineConfig, loadConfigOrExit, option, semlinkVersion, targetOption } from '../../../shared/config/index.js';
 import { openCifar10 } from '../../../shared/data/cifar10.js';
 import { openFolder } from '../../../shared/data/folder.js';
 import type { ModelInfo } from '../../../shared/gen/semlink/v1/transmitter_encoder_pb.js';
@@ -28,8 +28,8 @@ const definition = defineConfig({
     max: 1,
   },
   fields: {
-    to: addressOption('127.0.0.1:50051', 'Address of the transmitter-encoder.'),
-    emulator: addressOption('127.0.0.1:50052', 'Address of the channel-emulator: for --snr-db, and to note its seed.'),
+    to: targetOption('127.0.0.1:50051', 'Addresses of the transmitter-encoder.'),
+    emulator: targetOption('127.0.0.1:50052', 'Addresses of the channel-emulator: for --snr-db, and to note its seed.'),
     link: option(z.string().default('send'), { description: 'Name of the link.' }),
     model: option(z.string().default(''), { description: "Published model; empty: the transmitter's default." }),
     split: option(z.enum(['test', 'holdout', 'train']).default('test'), { description: 'Which CIFAR-10 images.' }),
