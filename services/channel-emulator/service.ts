@@ -109,6 +109,7 @@ function openDownstream({ receiver, telemetry, feedback, hop }: EmulatorParts, u
     onFeedback: (reports) => {
       for (const report of reports) feedback.send(report, (arrived) => upstream.feedback(arrived));
     },
+    onStray: () => telemetry.metrics.countDropped('stray_answer'),
     onState: (state, detail) => telemetry.logger.info(`receiver-decoder ${state}: ${detail}`),
     ...hop,
   });

@@ -1,6 +1,12 @@
 import { loadConfigOrExit } from '../../shared/config/index.js';
-import { type JobTelemetry, startJobTelemetry, TrainingMetrics } from '../../shared/telemetry/index.js';
-import { setTensorFlowEnvironment } from '../../shared/tensor/native.js';
+import {
+  GpuWatch,
+  gpuIsVisible,
+  type JobTelemetry,
+  startJobTelemetry,
+  TrainingMetrics,
+} from '../../shared/telemetry/index.js';
+import { setTensorFlowEnvironment, tensorsAlive } from '../../shared/tensor/native.js';
 import { distillerConfig } from './config.js';
 import { ConsoleReporter } from './console-reporter.js';
 import { MeteredReporter } from './metered-reporter.js';
@@ -16,7 +22,11 @@ const metrics = new TrainingMetrics();
 let telemetry: JobTelemetry | undefined;
 try {
   telemetry = await startJobTelemetry(config.metrics.listen, metrics);
-  if (telemetry.url) reporter.say(`metrics at ${telemetry.url}`);
+  if (telemetry.url) {
+    const gpu = gpuIsVisible() ? new GpuWatch() : undefined;
+    metrics.memory.track({ tensors: tensorsAlive, gpus: () => gpu?.readings() ?? [] });
+    reporter.say(`metrics at ${telemetry.url}`);
+  }
   const model = await train(config, new MeteredReporter(reporter, metrics, config.batchSize), stop.signal);
   if (!model) reporter.say('stopped; the same command goes on from here');
   process.exitCode = model ? 0 : 130;

@@ -10,7 +10,7 @@ import {
   SymbolFrameSchema,
 } from '../../shared/gen/semlink/v1/frame_pb.js';
 import { Code, SemlinkError } from '../../shared/rpc/errors.js';
-import { instantaneousSnrDb, receivedFrom } from './frame.js';
+import { instantaneousSnrDb, receivedFrom, semanticBits } from './frame.js';
 
 const MOST = 64;
 type StateInit = MessageInitShape<typeof ChannelStateSchema>;
@@ -196,5 +196,14 @@ describe('instantaneousSnrDb', () => {
   it('stays a number on a dead channel and on a perfect one', () => {
     expect(instantaneousSnrDb({ gains: [0, 0], blockSymbols: 4, noisePower: 0.1 }, 4)).toBeCloseTo(-80, 6);
     expect(instantaneousSnrDb({ gains: [1, 0], blockSymbols: 4, noisePower: 0 }, 4)).toBeCloseTo(90, 6);
+  });
+});
+
+describe('semanticBits', () => {
+  it('is k log2(1 + SNR) without fading, and the sum over blocks with it', () => {
+    expect(semanticBits({ gains: [1, 0], blockSymbols: 8, noisePower: 0.1 }, 8)).toBeCloseTo(8 * Math.log2(11), 9);
+    const faded = { gains: [1, 0, 0, 0.5, 0, 0], blockSymbols: 3, noisePower: 0.25 };
+    expect(semanticBits(faded, 8)).toBeCloseTo(3 * Math.log2(5) + 3 * Math.log2(2), 9);
+    expect(Number.isFinite(semanticBits({ gains: [1, 0], blockSymbols: 8, noisePower: 0 }, 8))).toBe(true);
   });
 });

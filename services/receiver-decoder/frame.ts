@@ -69,3 +69,18 @@ export function instantaneousSnrDb({ gains, blockSymbols, noisePower }: FrameCha
   }
   return 10 * Math.log10(Math.max(power / symbols, 1e-9) / Math.max(noisePower, 1e-9));
 }
+
+/**
+ * The most bits that the received symbols of one image can tell of it: the sum of log2(1 + |h|^2 / N0) over its symbols,
+ * which is what Gaussian symbols of unit power would carry (README, "semantic_bits"). Bounded so that a perfect channel
+ * stays a number.
+ */
+export function semanticBits({ gains, blockSymbols, noisePower }: FrameChannel, symbols: number): number {
+  const noise = Math.max(noisePower, 1e-9);
+  let bits = 0;
+  for (let start = 0, block = 0; start < symbols; start += blockSymbols, block++) {
+    const gain = gains[2 * block]! ** 2 + gains[2 * block + 1]! ** 2;
+    bits += Math.log2(1 + gain / noise) * Math.min(blockSymbols, symbols - start);
+  }
+  return bits;
+}

@@ -8,7 +8,8 @@ import { resultFields } from '../../shared/rpc/frame-result.js';
 import { type FrameStream, serveFrameStream } from '../../shared/rpc/frame-stream-server.js';
 import type { StreamLimits } from '../../shared/rpc/server-config.js';
 import { ATTRIBUTES, nowUnixNano, SPANS, type StreamMark, type Telemetry } from '../../shared/telemetry/index.js';
-import { measured, receivedFrom } from './frame.js';
+import { measured, receivedFrom, semanticBits } from './frame.js';
+import type { Recheck } from './recheck.js';
 import type { Decoded, DecodeJob } from './symbol-codec.js';
 
 export const ROLE = 'receiver-decoder';
@@ -17,6 +18,7 @@ export interface ReceiverParts {
   models: ServedModels<DecodeJob, Decoded>;
   telemetry: Telemetry;
   drains: DrainList;
+  recheck: Recheck;
   stream: StreamLimits & { maxStreamAgeMs: number; ageDrainLimitMs: number };
 }
 
@@ -66,6 +68,9 @@ function takeFrame(parts: ReceiverParts, frame: SymbolFrame, taken: Taken): void
     const { manifest } = model;
     const { received, channel, state } = receivedFrom(frame, manifest.network.maxChannelUses);
     const { linkId } = frame.header!;
+    const { metrics } = parts.telemetry;
+    if (metrics.enabled) metrics.meaning.observeBits(semanticBits(channel, frame.channelUses));
+    const job = { received, channel };
     const { snrDb, instantaneousSnrDb } = measured(state, channel, frame.channelUses);
     stream.feedback({
       $typeName: 'semlink.v1.ChannelStateFeedback',
@@ -83,8 +88,9 @@ function takeFrame(parts: ReceiverParts, frame: SymbolFrame, taken: Taken): void
       }
       recordSpan(parts, frame, decoded.timings, taken);
       stream.answer(resultOf(frame, state, manifest.version, decoded));
+      parts.recheck.look(model, frame.header!, job, state.position, decoded.result.label);
     };
-    model.submit({ received, channel }, done, { linkId, signal: stream.signal });
+    model.submit(job, done, { linkId, signal: stream.signal });
   } catch (error) {
     stream.fail(frame, error);
   }

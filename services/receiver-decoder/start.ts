@@ -2,6 +2,7 @@ import { runModels } from '../../shared/codec/engine-config.js';
 import { type RunningService, startService } from '../../shared/rpc/running-service.js';
 import { streamAgeOptions, streamOptions } from '../../shared/rpc/server-config.js';
 import type { ReceiverConfig } from './config.js';
+import { Recheck } from './recheck.js';
 import { ROLE, receiverService } from './service.js';
 import { symbolCodec } from './symbol-codec.js';
 
@@ -21,9 +22,10 @@ export function startReceiverDecoder(
     ...options,
     parts: async ({ telemetry, drains }) => {
       const running = await runModels(config, symbolCodec, telemetry, 'decode');
+      const recheck = new Recheck(telemetry.metrics, config.recheck.share);
       const stream = { ...streamOptions(config), ...streamAgeOptions(config) };
       return {
-        services: [receiverService({ models: running.models, telemetry, drains, stream })],
+        services: [receiverService({ models: running.models, telemetry, drains, stream, recheck })],
         notReady: () => running.failure(),
         stop: () => running.close(),
       };

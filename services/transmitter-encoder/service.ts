@@ -130,6 +130,7 @@ function openDownstream(parts: TransmitterParts, upstream: FrameStream): Downstr
         upstream.feedback(one);
       }
     },
+    onStray: () => telemetry.metrics.countDropped('stray_answer'),
     onState: (state, detail) => telemetry.logger.info(`channel-emulator ${state}: ${detail}`),
     ...parts.hop,
   });

@@ -19,6 +19,7 @@ export const Purpose = {
   feedbackLoss: 13,
   pilotError: 14,
   pilotNoise: 15,
+  recheck: 16,
 } as const;
 export type Purpose = (typeof Purpose)[keyof typeof Purpose];
 

@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { group, option } from '../config/index.js';
-import type { Telemetry } from '../telemetry/index.js';
+import { GpuWatch, gpuIsVisible, type Telemetry } from '../telemetry/index.js';
 import { availableCores } from '../tensor/cores.js';
 import { Engine, type EngineOptions } from '../tensor/engine.js';
 import { SHIPPED_MODELS } from './model-folder.js';
@@ -116,6 +115,8 @@ export async function runModels<T, R>(
     };
     const models = await ServedModels.load(engine, config.models, defaultVersion, codec, serving, backend);
     metrics.trackQueue(queue, () => models.queueBytes);
+    const gpu = gpuIsVisible() && metrics.enabled ? new GpuWatch() : undefined;
+    metrics.engine.track({ tensors: () => engine.tensorsAlive, gpus: () => gpu?.readings() ?? [] });
     return { models, failure: () => failure, close: () => engine.close() };
   } catch (error) {
     await engine.close();
@@ -134,11 +135,4 @@ export function engineOptions(
   // Where every batch is computed in the calling thread, others would have nothing to do.
   const needed = inlineFrames >= maxBatch ? 0 : instances || cores;
   return { backend: chosen, threads: threads || 1, instances: needed, inlineFrames };
-}
-
-/** Whether this machine shows an NVIDIA GPU to this process. */
-function gpuIsVisible(): boolean {
-  const { CUDA_VISIBLE_DEVICES: visible } = process.env;
-  if (visible === '' || visible === '-1') return false;
-  return ['/dev/nvidiactl', '/dev/dxg'].some((device) => existsSync(device));
 }

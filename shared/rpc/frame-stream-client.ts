@@ -224,6 +224,7 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
       const pending = this.#pending.get(result.linkId, result.sequence);
       if (pending?.stream !== stream) {
         this.#strayResults++;
+        this.#options.onStray?.();
         continue;
       }
       answered = true;

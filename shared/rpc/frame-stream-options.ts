@@ -20,6 +20,8 @@ export interface FrameStreamClientOptions<F extends FrameLike, Req, Res extends 
   bytesOf: (frame: F) => number;
   /** Exactly once per admitted frame, with the context that was sent along. Must not throw. */
   onResult: (result: FrameResult, context: C) => void;
+  /** An answer came for a frame that is not in flight (any more), and was dropped. */
+  onStray?: () => void;
   onFeedback?: (feedback: ChannelStateFeedback[]) => void;
   /** First message of every new stream, for what the peer must know again, such as policies. */
   greeting?: () => Req | undefined;

@@ -1,25 +1,16 @@
 import type { Counter, Histogram, Registry } from 'prom-client';
+import type { GpuReading } from './gpu-watch.js';
 import { makeCounter, makeGauge, makeHistogram } from './instruments.js';
 import { METRICS } from './names.js';
 
 /** What closed a batch: the engine was free, a size was reached, or frames had waited long enough (tensor/batcher.ts). */
 export type BatchClosedBy = 'idle' | 'preferred' | 'full' | 'delay';
 
-/** What one GPU is doing. */
-export interface GpuReading {
-  /** Its index on this machine. */
-  readonly gpu: string;
-  readonly memoryUsedBytes: number;
-  /** Share of the last moments in which it computed, 0 to 1. */
-  readonly busy: number;
-}
-
 /** How an engine works. */
 export class EngineMetrics {
   readonly #size: Histogram.Internal<never>;
   readonly #batches: Record<BatchClosedBy, Counter.Internal>;
-  #tensors: () => number = () => 0;
-  #gpus: () => readonly GpuReading[] = () => [];
+  readonly #memory: MemoryMetrics;
 
   constructor(registry: Registry) {
     this.#size = makeHistogram<'batchSize'>(registry, METRICS.batchSize);
@@ -27,13 +18,7 @@ export class EngineMetrics {
     const by = (closedBy: BatchClosedBy) => batches.labels({ closed_by: closedBy });
     this.#batches = { idle: by('idle'), preferred: by('preferred'), full: by('full'), delay: by('delay') };
     for (const counter of Object.values(this.#batches)) counter.inc(0);
-    makeGauge<'tensorsAlive'>(registry, METRICS.tensorsAlive, (gauge) => gauge.set(this.#tensors()));
-    makeGauge<'gpuMemory'>(registry, METRICS.gpuMemory, (gauge) => {
-      for (const { gpu, memoryUsedBytes } of this.#gpus()) gauge.set({ gpu }, memoryUsedBytes);
-    });
-    makeGauge<'gpuBusy'>(registry, METRICS.gpuBusy, (gauge) => {
-      for (const { gpu, busy } of this.#gpus()) gauge.set({ gpu }, busy);
-    });
+    this.#memory = new MemoryMetrics(registry);
   }
 
   /** One batch handed to the engine. */
@@ -43,8 +28,34 @@ export class EngineMetrics {
   }
 
   /** What is looked at at every scrape. */
-  track(now: { tensors: () => number; gpus: () => readonly GpuReading[] }): void {
-    this.#tensors = now.tensors;
-    this.#gpus = now.gpus;
+  track(now: MemoryInUse): void {
+    this.#memory.track(now);
+  }
+}
+
+/** What holds memory besides the heap. */
+export interface MemoryInUse {
+  /** Tensors alive. */
+  tensors: () => number;
+  gpus: () => readonly GpuReading[];
+}
+
+/** Tensors and GPUs, of whatever uses TensorFlow. */
+export class MemoryMetrics {
+  #now: MemoryInUse = { tensors: () => 0, gpus: () => [] };
+
+  constructor(registry: Registry) {
+    makeGauge<'tensorsAlive'>(registry, METRICS.tensorsAlive, (gauge) => gauge.set(this.#now.tensors()));
+    makeGauge<'gpuMemory'>(registry, METRICS.gpuMemory, (gauge) => {
+      for (const { gpu, memoryUsedBytes } of this.#now.gpus()) gauge.set({ gpu }, memoryUsedBytes);
+    });
+    makeGauge<'gpuBusy'>(registry, METRICS.gpuBusy, (gauge) => {
+      for (const { gpu, busy } of this.#now.gpus()) gauge.set({ gpu }, busy);
+    });
+  }
+
+  /** What is looked at at every scrape. */
+  track(now: MemoryInUse): void {
+    this.#now = now;
   }
 }

@@ -33,6 +33,9 @@ export function logLevelOption() {
 export function telemetryFields(metricsListen: string) {
   return {
     logLevel: logLevelOption(),
+    telemetry: option(z.enum(['on', 'off']).default('on'), {
+      description: 'off: frames are neither measured nor traced; the log, /healthz and /readyz stay.',
+    }),
     metrics: group({
       listen: option(z.union([z.literal('off'), hostPort()]).default(metricsListen), {
         description: 'Where to serve /metrics, /healthz and /readyz; off: nowhere.',

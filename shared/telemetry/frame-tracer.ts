@@ -169,7 +169,7 @@ function toHrTime(unixNano: bigint): [number, number] {
 
 // FNV-1a over the link's characters and the sequence, then the finalizer of MurmurHash3: without it the low sequence
 // bits would hardly reach the high bits that are compared with the threshold.
-function hashFrame(linkId: string, sequence: bigint): number {
+export function hashFrame(linkId: string, sequence: bigint): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < linkId.length; i++) hash = Math.imul(hash ^ linkId.charCodeAt(i), 0x01000193);
   hash = Math.imul(hash ^ Number(BigInt.asUintN(32, sequence)), 0x01000193);

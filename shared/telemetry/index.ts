@@ -1,8 +1,10 @@
 export { BoundedLabels, DEFAULT_LINK_LIMIT, LinkLabels } from './bounded-labels.js';
 export { nowUnixNano } from './clock.js';
-export type { BatchClosedBy, GpuReading } from './engine-metrics.js';
+export type { BatchClosedBy } from './engine-metrics.js';
 export { jobTelemetryFields, logLevelOption, telemetryFields, traceGroup } from './fields.js';
+export { FrameSampler } from './frame-sampler.js';
 export { type FrameRoot, FrameTracer, type SpanDetails, type StreamMark } from './frame-tracer.js';
+export { type GpuReading, GpuWatch, gpuIsVisible } from './gpu-watch.js';
 export { type Readiness, startTelemetryServer, type TelemetryServer } from './http.js';
 export { type JobTelemetry, startJobTelemetry, TeachingMetrics, TrainingMetrics } from './job-metrics.js';
 export type { KnowledgeMetrics } from './knowledge-metrics.js';
@@ -24,6 +26,7 @@ export {
   METRICS,
   type MetricDefinition,
   OTHER,
+  PROCESS_METRICS,
   SERVICES,
   type ServiceName,
   SNR_STEPS,

@@ -1,9 +1,11 @@
-import { type Counter, collectDefaultMetrics, type Gauge, type Histogram, Registry } from 'prom-client';
+import { type Counter, type Gauge, type Histogram, Registry } from 'prom-client';
 import { semlinkVersion } from '../config/version.js';
 import { BoundedLabels } from './bounded-labels.js';
+import { MemoryMetrics } from './engine-metrics.js';
 import { startTelemetryServer } from './http.js';
 import { makeCounter, makeGauge, makeHistogram } from './instruments.js';
 import { type JobName, METRICS } from './names.js';
+import { collectProcessMetrics } from './process-metrics.js';
 
 /** What a job does at the moment. */
 export type JobPhase = 'starting' | 'training' | 'looking' | 'calibrating' | 'teaching' | 'done';
@@ -27,7 +29,7 @@ class JobMetrics {
     this.#remaining = makeGauge<'jobRemaining'>(this.registry, METRICS.jobRemaining);
     this.#phase = makeGauge<'jobPhase'>(this.registry, METRICS.jobPhase);
     makeGauge<'buildInfo'>(this.registry, METRICS.buildInfo).set({ service: job, version: semlinkVersion() }, 1);
-    collectDefaultMetrics({ register: this.registry });
+    collectProcessMetrics(this.registry);
     this.enter('starting');
   }
 
@@ -64,12 +66,15 @@ export class TrainingMetrics extends JobMetrics {
   readonly #accuracy: Gauge;
   readonly #holdout: Gauge<'point'>;
   readonly #learningRate: Gauge;
+  /** Tensors and GPUs; say what there is to look at. */
+  readonly memory: MemoryMetrics;
   readonly #points = new BoundedLabels(POINT_LIMIT, /^[\w .=-]{1,64}$/);
   #average: MeasuredStep | undefined;
 
   constructor() {
     super('distiller');
     const { registry } = this;
+    this.memory = new MemoryMetrics(registry);
     this.#images = makeCounter<'trainingImages'>(registry, METRICS.trainingImages);
     this.#steps = makeHistogram<'trainingSteps'>(registry, METRICS.trainingSteps);
     this.#epoch = makeGauge<'trainingEpoch'>(registry, METRICS.trainingEpoch);

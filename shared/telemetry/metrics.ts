@@ -1,4 +1,4 @@
-import { type Counter, collectDefaultMetrics, type Gauge, Registry } from 'prom-client';
+import { type Counter, type Gauge, Registry } from 'prom-client';
 import { semlinkVersion } from '../config/version.js';
 import { AnswerMetrics, type MeasuredAnswer } from './answer-metrics.js';
 import { BoundedLabels, LinkLabels } from './bounded-labels.js';
@@ -9,12 +9,15 @@ import { makeCounter, makeGauge } from './instruments.js';
 import { KnowledgeMetrics } from './knowledge-metrics.js';
 import { MeaningMetrics } from './meaning-metrics.js';
 import { DROPS, type Drop, type InstrumentedService, METRICS } from './names.js';
+import { collectProcessMetrics } from './process-metrics.js';
 
 export interface ServiceMetricsOptions {
   /** Links with label values of their own; later ones share `other`. Default 100. */
   readonly linkLimit?: number;
   /** Also CPU, memory, event-loop lag and garbage collection of the process. Default true. */
   readonly processMetrics?: boolean;
+  /** false: frames cost nothing here, and only readiness and version are shown. Default true. */
+  readonly enabled?: boolean;
 }
 
 // Values of k and of reasons come from the model and the policy; the bounds are for bugs, not for use.
@@ -27,7 +30,10 @@ const REASON_LIMIT = 16;
  */
 export class ServiceMetrics {
   readonly service: InstrumentedService;
-  readonly registry = new Registry();
+  /** What is served. */
+  readonly registry: Registry;
+  /** Whether anything is measured; what would cost something to work out is not worked out where it is not. */
+  readonly enabled: boolean;
   readonly links: LinkLabels;
   readonly #answers: AnswerMetrics | undefined;
   readonly #receivedBytes: Counter | undefined;
@@ -41,10 +47,14 @@ export class ServiceMetrics {
   readonly #channel: ChannelMetrics | undefined;
   #ready: () => boolean = () => false;
 
-  constructor(service: InstrumentedService, { linkLimit, processMetrics = true }: ServiceMetricsOptions = {}) {
+  constructor(service: InstrumentedService, options: ServiceMetricsOptions = {}) {
+    const { linkLimit, processMetrics = true, enabled = true } = options;
     this.service = service;
+    this.enabled = enabled;
     this.links = new LinkLabels(linkLimit);
-    const { registry } = this;
+    const shown = new Registry();
+    const registry = enabled ? shown : new Registry();
+    this.registry = shown;
     if (isServedBy(service, METRICS.frames.services)) {
       if (isServedBy(service, METRICS.confidence.services)) this.#meaning = new MeaningMetrics(registry, this.links);
       this.#answers = new AnswerMetrics(service, registry, this.links, this.#meaning);
@@ -58,12 +68,12 @@ export class ServiceMetrics {
     makeGauge<'queueBytes'>(registry, METRICS.queueBytes, (gauge) => {
       for (const [queue, bytes] of this.#queues) gauge.set({ queue }, bytes());
     });
-    makeGauge<'ready'>(registry, METRICS.ready, (gauge) => gauge.set(this.#ready() ? 1 : 0));
-    makeGauge<'buildInfo'>(registry, METRICS.buildInfo).set({ service, version: semlinkVersion() }, 1);
+    makeGauge<'ready'>(shown, METRICS.ready, (gauge) => gauge.set(this.#ready() ? 1 : 0));
+    makeGauge<'buildInfo'>(shown, METRICS.buildInfo).set({ service, version: semlinkVersion() }, 1);
     if (isServedBy(service, METRICS.rateDecisions.services)) this.#rate = makeRateMetrics(registry);
     if (isServedBy(service, METRICS.batches.services)) this.#engine = new EngineMetrics(registry);
     if (isServedBy(service, METRICS.airTime.services)) this.#channel = new ChannelMetrics(registry, this.links);
-    if (processMetrics) collectDefaultMetrics({ register: registry });
+    if (processMetrics && enabled) collectProcessMetrics(registry);
   }
 
   /**
@@ -72,12 +82,14 @@ export class ServiceMetrics {
    * @param nowUnixNano nanoseconds since the Unix epoch
    */
   observeAnswers(answers: Iterable<MeasuredAnswer>, nowUnixNano: bigint): void {
-    (this.#answers ?? this.#refuse(METRICS.frames.name)).observe(answers, nowUnixNano);
+    const metrics = this.#answers ?? this.#refuse(METRICS.frames.name);
+    if (this.enabled) metrics.observe(answers, nowUnixNano);
   }
 
   /** Bytes of pixels or symbols in frames received. */
   addReceivedBytes(bytes: number): void {
-    (this.#receivedBytes ?? this.#refuse(METRICS.receivedBytes.name)).inc(bytes);
+    const counter = this.#receivedBytes ?? this.#refuse(METRICS.receivedBytes.name);
+    if (this.enabled) counter.inc(bytes);
   }
 
   /**
@@ -89,6 +101,7 @@ export class ServiceMetrics {
    */
   observeRateDecision(linkId: string, channelUses: number, reason: string, feedbackAgeSeconds?: number): void {
     const rate = this.#rate ?? this.#refuse(METRICS.rateDecisions.name);
+    if (!this.enabled) return;
     const link = this.links.fold(linkId);
     const k = rate.lengths.fold(String(channelUses));
     const key = `${link} ${k} ${rate.reasons.fold(reason)}`;
@@ -114,7 +127,8 @@ export class ServiceMetrics {
 
   /** One batch handed to the engine (transmitter and receiver). */
   observeBatch(frames: number, closedBy: BatchClosedBy): void {
-    this.engine.observeBatch(frames, closedBy);
+    const { engine } = this;
+    if (this.enabled) engine.observeBatch(frames, closedBy);
   }
 
   /** Whether meaning arrives (receiver only). */

@@ -380,9 +380,9 @@ export const METRICS = {
     name: 'semlink_tensors_alive',
     type: 'gauge',
     unit: 'tensors',
-    help: 'TensorFlow tensors that the threads of the engine hold; 0 between batches, and always with ONNX Runtime.',
+    help: 'TensorFlow tensors held between batches by the threads of the engine, where more than 0 is a leak; by a training run in all.',
     labels: [],
-    services: ['transmitter-encoder', 'receiver-decoder'],
+    services: ['transmitter-encoder', 'receiver-decoder', 'distiller'],
   },
   gpuMemory: {
     name: 'semlink_gpu_memory_used_bytes',
@@ -390,7 +390,7 @@ export const METRICS = {
     unit: 'bytes',
     help: 'Memory of each GPU that is in use, by whatever uses it; no samples where there is no GPU.',
     labels: ['gpu'],
-    services: ['transmitter-encoder', 'receiver-decoder'],
+    services: ['transmitter-encoder', 'receiver-decoder', 'distiller'],
   },
   gpuBusy: {
     name: 'semlink_gpu_busy_ratio',
@@ -398,7 +398,7 @@ export const METRICS = {
     unit: '1',
     help: 'Share of the last moments in which each GPU computed something; no samples where there is no GPU.',
     labels: ['gpu'],
-    services: ['transmitter-encoder', 'receiver-decoder'],
+    services: ['transmitter-encoder', 'receiver-decoder', 'distiller'],
   },
   dropped: {
     name: 'semlink_dropped_total',
@@ -596,6 +596,101 @@ export const METRICS = {
     services: TEACHER,
   },
 } as const satisfies Record<string, MetricDefinition>;
+
+/** What is measured of every process, by prom-client under the names that Node.js services have everywhere. */
+export const PROCESS_METRICS = [
+  {
+    name: 'process_cpu_user_seconds_total',
+    type: 'counter',
+    unit: 'seconds',
+    help: 'Processor time of the process in its own code, its engine threads included.',
+    labels: [],
+  },
+  {
+    name: 'process_cpu_system_seconds_total',
+    type: 'counter',
+    unit: 'seconds',
+    help: 'Processor time of the process in the kernel.',
+    labels: [],
+  },
+  {
+    name: 'process_cpu_seconds_total',
+    type: 'counter',
+    unit: 'seconds',
+    help: 'Processor time of the process: user and system together.',
+    labels: [],
+  },
+  {
+    name: 'process_start_time_seconds',
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'When the process started, since the Unix epoch.',
+    labels: [],
+  },
+  {
+    name: 'process_resident_memory_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Memory of the process that is in RAM.',
+    labels: [],
+  },
+  {
+    name: 'process_open_fds',
+    type: 'gauge',
+    unit: 'file descriptors',
+    help: 'Open files and sockets.',
+    labels: [],
+  },
+  {
+    name: 'nodejs_eventloop_lag_seconds',
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'How late the event loop is, measured at the scrape.',
+    labels: [],
+  },
+  {
+    name: 'nodejs_eventloop_lag_p50_seconds',
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'Median lateness of a timer since the scrape before.',
+    labels: [],
+  },
+  {
+    name: 'nodejs_eventloop_lag_p99_seconds',
+    type: 'gauge',
+    unit: 'seconds',
+    help: '99th percentile of the lateness of a timer since the scrape before.',
+    labels: [],
+  },
+  {
+    name: 'nodejs_heap_size_total_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: "Size of JavaScript's heap.",
+    labels: [],
+  },
+  {
+    name: 'nodejs_heap_size_used_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: "Of JavaScript's heap, what is used.",
+    labels: [],
+  },
+  {
+    name: 'nodejs_external_memory_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Memory of buffers outside the heap.',
+    labels: [],
+  },
+  {
+    name: 'nodejs_gc_duration_seconds',
+    type: 'histogram',
+    unit: 'seconds',
+    help: 'Pauses of the garbage collector, by kind.',
+    labels: ['kind'],
+  },
+] as const satisfies readonly Omit<MetricDefinition, 'services'>[];
 
 /** Stages a frame is timed in, with the field of `StageTimings` and the service that owns them. */
 export const STAGES = {

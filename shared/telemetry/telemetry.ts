@@ -8,6 +8,7 @@ import { startTracing } from './tracing.js';
 /** The part of a service's configuration that `telemetryFields` declares. */
 export interface TelemetryConfig {
   readonly logLevel: LogLevel;
+  readonly telemetry?: 'on' | 'off';
   readonly metrics: { readonly listen: string; readonly linkLimit: number };
   readonly trace: { readonly otlpEndpoint?: string | undefined };
 }
@@ -41,7 +42,9 @@ export async function startTelemetry(options: {
 }): Promise<Telemetry> {
   const { service, config } = options;
   const logger = options.logger ?? createLogger({ service, level: config.logLevel });
+  const enabled = config.telemetry !== 'off';
   const metrics = new ServiceMetrics(service, {
+    enabled,
     linkLimit: config.metrics.linkLimit,
     processMetrics: options.processMetrics ?? true,
   });
@@ -57,9 +60,11 @@ export async function startTelemetry(options: {
         });
   const tracing = await startTracing({
     serviceName: service,
-    endpoint: config.trace.otlpEndpoint,
+    endpoint: enabled ? config.trace.otlpEndpoint : undefined,
     warn: (sentence) => logger.warn(sentence),
   });
+  // The preload may have started it.
+  if (!enabled) await tracing.stop(0);
   return {
     logger,
     metrics,

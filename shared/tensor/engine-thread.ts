@@ -16,6 +16,7 @@ export class EngineThread {
   readonly #waiting = new Map<number, Waiting>();
   readonly #onFailure: (error: Error) => void;
   #next = 0;
+  #tensorsAlive = 0;
   #failure: Error | undefined;
 
   /** @param onFailure called once when the thread dies by itself; whatever waits or comes later fails with the same */
@@ -25,6 +26,7 @@ export class EngineThread {
     this.#worker.on('message', (answer: EngineAnswer) => {
       const waiting = this.#waiting.get(answer.id);
       this.#waiting.delete(answer.id);
+      if ('tensorsAlive' in answer) this.#tensorsAlive = answer.tensorsAlive;
       if ('error' in answer) waiting?.reject(new Error(answer.error));
       else waiting?.resolve(answer);
     });
@@ -35,6 +37,11 @@ export class EngineThread {
   /** Asks without an answer. */
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** TensorFlow tensors that the thread held after the latest batch. */
+  get tensorsAlive(): number {
+    return this.#tensorsAlive;
   }
 
   /** @param transfer buffers that are handed over, and empty here afterwards */

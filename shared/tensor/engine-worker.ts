@@ -13,7 +13,7 @@ export type EngineRequest =
 
 export type EngineAnswer =
   | { id: number; session: number }
-  | { id: number; output: Float32Array; seconds: number; inputs: BatchInputs }
+  | { id: number; output: Float32Array; seconds: number; inputs: BatchInputs; tensorsAlive: number }
   | { id: number; error: string };
 
 const port = parentPort;
@@ -37,9 +37,10 @@ async function answer(request: EngineRequest): Promise<void> {
     const { batch, inputs } = request;
     const output = await sessions[request.session]!.run(batch, inputs);
     const seconds = (performance.now() - start) / 1e3;
+    const { tensorsAlive } = ModelSession;
     // The inputs go back to be used again.
     const transfer = [output, ...inputs].map(({ buffer }) => buffer as ArrayBuffer);
-    port!.postMessage({ id, output, seconds, inputs } satisfies EngineAnswer, transfer);
+    port!.postMessage({ id, output, seconds, inputs, tensorsAlive } satisfies EngineAnswer, transfer);
   } catch (error) {
     port!.postMessage({ id, error: (error as Error).message } satisfies EngineAnswer);
   }

@@ -109,6 +109,11 @@ export class Engine {
     };
   }
 
+  /** TensorFlow tensors that the threads held after their latest batches: 0 unless something leaks. */
+  get tensorsAlive(): number {
+    return this.#threads.reduce((sum, { tensorsAlive }) => sum + tensorsAlive, 0);
+  }
+
   /** Ends the threads; what still waits fails. */
   async close(): Promise<void> {
     this.#closed = true;

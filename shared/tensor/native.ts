@@ -96,6 +96,11 @@ export function loadTensorFlow(): Tf {
   return loaded;
 }
 
+/** TensorFlow.js tensors that this thread holds; 0 while TensorFlow is not loaded. */
+export function tensorsAlive(): number {
+  return loaded?.memory().numTensors ?? 0;
+}
+
 /** The native backend of a loaded TensorFlow. */
 export function nativeBackend(tf: Tf): TensorFlowBackend {
   return tf.backend() as unknown as TensorFlowBackend;

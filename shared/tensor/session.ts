@@ -20,6 +20,7 @@ export interface SessionPorts {
  * jobs use it directly.
  */
 export class ModelSession {
+  static #tensors = 0;
   readonly #binding: TensorFlowBinding;
   readonly #session: number;
   readonly #ports: SessionPorts;
@@ -37,6 +38,11 @@ export class ModelSession {
     this.#inputNames = ports.inputs.map((port) => port.name).join(',');
   }
 
+  /** Tensors that the sessions of this thread hold: those of the call at hand, else a leak. */
+  static get tensorsAlive(): number {
+    return ModelSession.#tensors;
+  }
+
   /**
    * @param inputs one array a port, batch * (product of its shape) elements
    * @returns the output, batch * (product of its shape) elements, a fresh array
@@ -48,12 +54,17 @@ export class ModelSession {
       this.#ports.inputs.forEach((port, i) => {
         const type = port.type === DataType.uint8 ? binding.TF_UINT8 : binding.TF_FLOAT;
         ids.push(binding.createTensor([batch, ...port.shape], type, inputs[i]!));
+        ModelSession.#tensors++;
       });
       const [output] = binding.runSavedModel(this.#session, ids, this.#inputNames, this.#ports.output);
       ids.push(output!.id);
+      ModelSession.#tensors++;
       return Float32Array.from(binding.tensorDataSync(output!.id));
     } finally {
-      for (const id of ids) binding.deleteTensor(id);
+      for (const id of ids) {
+        binding.deleteTensor(id);
+        ModelSession.#tensors--;
+      }
     }
   }
 

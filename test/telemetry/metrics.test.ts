@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { type FrameResult, FrameResultSchema } from '../../shared/gen/semlink/v1/frame_pb.js';
 import {
   METRICS,
+  PROCESS_METRICS,
   SERVICES,
   ServiceMetrics,
   type ServiceName,
@@ -131,13 +132,23 @@ async function parsed(metrics: ServiceMetrics): Promise<Scrape> {
 
 describe('a service', () => {
   test.each(SERVICES)('%s serves exactly the metrics that names.ts lists for it', async (service) => {
-    const metrics = new ServiceMetrics(service, { processMetrics: false });
+    const metrics = new ServiceMetrics(service);
     const seen = await scraped(metrics);
-    const listed = Object.values(METRICS).filter(({ services }) =>
-      (services as readonly ServiceName[]).includes(service),
-    );
+    const own = Object.values(METRICS).filter(({ services }) => (services as readonly ServiceName[]).includes(service));
+    const listed = [...own, ...PROCESS_METRICS];
     expect([...seen.types.keys()].sort()).toEqual(listed.map(({ name }) => name).sort());
     for (const { name, type } of listed) expect(seen.types.get(name)).toBe(type);
+  });
+
+  test('with telemetry off shows whether it is ready and which version it is, and measures nothing', async () => {
+    const metrics = new ServiceMetrics('receiver-decoder', { enabled: false });
+    metrics.observeAnswers([answer({ truth: 3 })], NOW);
+    metrics.observeBatch(8, 'idle');
+    metrics.addReceivedBytes(10);
+    metrics.trackReady(() => true);
+    const seen = await scraped(metrics);
+    expect([...seen.types.keys()]).toEqual(['semlink_ready', 'semlink_build_info']);
+    expect(seen.value('semlink_ready')).toBe(1);
   });
 
   test('counts batches, decisions, streams and queues', async () => {
