@@ -1,4 +1,5 @@
-import { Registry, type RegistryContentType } from 'prom-client';
+import { setImmediate } from 'node:timers/promises';
+import { type MetricObject, Registry, type RegistryContentType } from 'prom-client';
 
 /** One scrape's answer. */
 export interface Exposition {
@@ -6,43 +7,73 @@ export interface Exposition {
   readonly body: string;
 }
 
+/** Bytes of one metric after which the event loop gets a turn: about a millisecond of work. */
+const TURN_BYTES = 32 * 1024;
+
 /**
- * Renders a registry for scrapers. One at a time: prom-client reads the format again for every metric while it renders,
- * and the OpenMetrics format takes `_total` off the counters' names for good, so both are put back afterwards.
+ * Renders a registry for scrapers, one metric after the other, so that a scrape of many links holds up no frame for long.
+ * One scrape at a time: prom-client has one format for all of a registry, and the OpenMetrics format takes `_total` off the
+ * counters' names for good, so both are put back after each metric.
  */
 export class ExpositionWriter {
-  readonly #registry: Registry;
+  readonly #registry: Registry<RegistryContentType>;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(registry: Registry) {
+    // A registry's type fixes its format at compile time; this one changes for the length of one metric.
     this.#registry = registry;
   }
 
   /** @param accept the request's Accept header */
   render(accept: string | undefined): Promise<Exposition> {
-    const openMetrics = accept?.includes('application/openmetrics-text') ?? false;
-    const rendered = this.#last.then(() => (openMetrics ? this.#renderOpenMetrics() : this.#renderText()));
+    const openMetrics = wantsOpenMetrics(accept ?? '');
+    const rendered = this.#last.then(() => this.#render(openMetrics));
     this.#last = rendered.catch(() => undefined);
     return rendered;
   }
 
-  async #renderText(): Promise<Exposition> {
-    return { contentType: Registry.PROMETHEUS_CONTENT_TYPE, body: await this.#registry.metrics() };
+  async #render(openMetrics: boolean): Promise<Exposition> {
+    const contentType = openMetrics ? Registry.OPENMETRICS_CONTENT_TYPE : Registry.PROMETHEUS_CONTENT_TYPE;
+    const parts: string[] = [];
+    for (const metric of this.#registry.getMetricsAsArray()) {
+      const text = await this.#renderOne(metric, contentType);
+      parts.push(text);
+      if (text.length > TURN_BYTES) await setImmediate();
+    }
+    if (openMetrics) return { contentType, body: `${parts.join('\n')}\n# EOF\n` };
+    return { contentType, body: `${parts.join('\n\n')}\n` };
   }
 
-  async #renderOpenMetrics(): Promise<Exposition> {
-    // A registry's type fixes its format at compile time; this one changes for the length of one scrape.
-    const registry: Registry<RegistryContentType> = this.#registry;
-    const metrics = this.#registry.getMetricsAsArray();
-    const names = metrics.map((metric) => metric.name);
-    registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  async #renderOne(given: MetricObject, contentType: RegistryContentType): Promise<string> {
+    // prom-client's types leave both out.
+    const metric = given as unknown as { name: string; readonly type: string };
+    const { name, type } = metric;
+    this.#registry.setContentType(contentType);
     try {
-      return { contentType: Registry.OPENMETRICS_CONTENT_TYPE, body: await this.#registry.metrics() };
+      if (contentType === Registry.OPENMETRICS_CONTENT_TYPE && type === 'counter') {
+        metric.name = name.replace(/_total$/, '');
+      }
+      return await this.#registry.getSingleMetricAsString(name);
     } finally {
-      registry.setContentType(Registry.PROMETHEUS_CONTENT_TYPE);
-      metrics.forEach((metric, index) => {
-        metric.name = names[index] ?? metric.name;
-      });
+      this.#registry.setContentType(Registry.PROMETHEUS_CONTENT_TYPE);
+      metric.name = name;
     }
   }
+}
+
+/**
+ * Whether a scraper takes OpenMetrics at least as gladly as the text format, from its Accept header. Wildcards ask for the
+ * text format, which everything reads.
+ */
+export function wantsOpenMetrics(accept: string): boolean {
+  let openMetrics = 0;
+  let text = 0;
+  for (const entry of accept.split(',')) {
+    const [type = '', ...parameters] = entry.split(';').map((part) => part.trim().toLowerCase());
+    const given = parameters.find((one) => one.startsWith('q='))?.slice(2);
+    const quality = given === undefined ? 1 : Number(given) || 0;
+    if (type === 'application/openmetrics-text') openMetrics = Math.max(openMetrics, quality);
+    if (type === 'text/plain') text = Math.max(text, quality);
+  }
+  return openMetrics > 0 && openMetrics >= text;
 }

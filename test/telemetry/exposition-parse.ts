@@ -53,7 +53,8 @@ export function parseExposition(text: string): Scrape {
   };
 }
 
-function parseLabels(text: string): Record<string, string> {
+/** `a="1",b="2"`, without the braces. */
+export function parseLabels(text: string): Record<string, string> {
   const labels: Record<string, string> = {};
   let end = 0;
   for (const match of text.matchAll(LABEL)) {
@@ -65,7 +66,8 @@ function parseLabels(text: string): Record<string, string> {
   return labels;
 }
 
-function parseValue(text: string): number {
+/** A number as both formats write it. */
+export function parseValue(text: string): number {
   if (text === '+Inf') return Number.POSITIVE_INFINITY;
   if (text === '-Inf') return Number.NEGATIVE_INFINITY;
   const value = Number(text);
