@@ -22,7 +22,7 @@ export function startTeacherCache(
       const store = await openStore(config.store, config.s3);
       const { cacheBytes, openSets } = config;
       const library = new KnowledgeLibrary(store, { cacheBytes, openSets, observer: telemetry.metrics.knowledge });
-      telemetry.metrics.trackQueue('blocks', () => library.cachedBytes);
+      telemetry.metrics.trackQueue('blocks', () => library.cachedBytes, cacheBytes);
       return {
         services: [teacherCacheService({ library, telemetry, drains, uploads: config.uploads })],
         stop: async () => store.close(),

@@ -114,7 +114,7 @@ export async function runModels<T, R>(
       onBatch: metrics.observeBatch.bind(metrics),
     };
     const models = await ServedModels.load(engine, config.models, defaultVersion, codec, serving, backend);
-    metrics.trackQueue(queue, () => models.queueBytes);
+    metrics.trackQueue(queue, () => models.queueBytes, config.engine.maxQueueBytes);
     const gpu = gpuIsVisible() && metrics.enabled ? new GpuWatch() : undefined;
     metrics.engine.track({ tensors: () => engine.tensorsAlive, gpus: () => gpu?.readings() ?? [] });
     return { models, failure: () => failure, close: () => engine.close() };

@@ -80,6 +80,7 @@ export async function startService<Role extends InstrumentedService>(options: {
   const adminAddress = admin?.address;
   const metricsAddress = telemetry.server && formatHostPort(telemetry.server);
   let draining = false;
+  telemetry.metrics.trackDraining(() => draining);
   const { notReady } = parts;
   telemetry.setReadiness(() => {
     const reason = draining ? 'draining' : notReady?.();

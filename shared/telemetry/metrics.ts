@@ -45,7 +45,9 @@ export class ServiceMetrics {
   readonly #meaning: MeaningMetrics | undefined;
   readonly #dropped: Counter<'what'> | undefined;
   readonly #channel: ChannelMetrics | undefined;
+  readonly #queueLimits: Gauge<'queue'> | undefined;
   #ready: () => boolean = () => false;
+  #draining: () => boolean = () => false;
 
   constructor(service: InstrumentedService, options: ServiceMetricsOptions = {}) {
     const { linkLimit, processMetrics = true, enabled = true } = options;
@@ -68,6 +70,10 @@ export class ServiceMetrics {
     makeGauge<'queueBytes'>(registry, METRICS.queueBytes, (gauge) => {
       for (const [queue, bytes] of this.#queues) gauge.set({ queue }, bytes());
     });
+    if (isServedBy(service, METRICS.queueLimit.services)) {
+      this.#queueLimits = makeGauge<'queueLimit'>(registry, METRICS.queueLimit);
+    }
+    makeGauge<'draining'>(registry, METRICS.draining, (gauge) => gauge.set(this.#draining() ? 1 : 0));
     makeGauge<'ready'>(shown, METRICS.ready, (gauge) => gauge.set(this.#ready() ? 1 : 0));
     makeGauge<'buildInfo'>(shown, METRICS.buildInfo).set({ service, version: semlinkVersion() }, 1);
     if (isServedBy(service, METRICS.rateDecisions.services)) this.#rate = makeRateMetrics(registry);
@@ -146,9 +152,20 @@ export class ServiceMetrics {
     return this.#channel ?? this.#refuse(METRICS.airTime.name);
   }
 
-  /** Measures a queue at every scrape from now on. Replaces an earlier queue of this name. */
-  trackQueue(queue: string, bytes: () => number): void {
+  /**
+   * Measures a queue at every scrape from now on. Replaces an earlier queue of this name.
+   *
+   * @param limitBytes what it holds at most, where that is one number
+   */
+  trackQueue(queue: string, bytes: () => number, limitBytes?: number): void {
     this.#queues.set(queue, bytes);
+    if (limitBytes !== undefined)
+      (this.#queueLimits ?? this.#refuse(METRICS.queueLimit.name)).set({ queue }, limitBytes);
+  }
+
+  /** Says at every scrape whether the service has been told to stop. */
+  trackDraining(draining: () => boolean): void {
+    this.#draining = draining;
   }
 
   /** Says at every scrape whether the service takes frames. */
