@@ -1,6 +1,5 @@
 /** What a PromQL expression names, held against the telemetry schema. */
-import { collectDefaultMetrics, Registry } from 'prom-client';
-import { METRICS, type MetricDefinition } from '../../shared/telemetry/index.js';
+import { METRICS, PROCESS_METRICS } from '../../shared/telemetry/names.js';
 
 /** Labels that a scrape or a rule gives. */
 const TARGET_LABELS = ['job', 'instance', 'namespace', 'pod', 'node'];
@@ -10,7 +9,7 @@ const OF_PROMETHEUS = ['up', 'ALERTS'];
 /** Every series that a service or job can serve, with its labels. */
 function servedSeries(): Map<string, readonly string[]> {
   const served = new Map<string, readonly string[]>();
-  for (const { name, type, labels } of Object.values(METRICS) as MetricDefinition[]) {
+  for (const { name, type, labels } of [...Object.values(METRICS), ...PROCESS_METRICS]) {
     if (type !== 'histogram') served.set(name, labels);
     else {
       served.set(`${name}_bucket`, [...labels, 'le']);
@@ -20,15 +19,7 @@ function servedSeries(): Map<string, readonly string[]> {
   return served;
 }
 
-/** Names that prom-client's own metrics of the process have. */
-function runtimeSeries(): string[] {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  return registry.getMetricsAsArray().flatMap(({ name }) => [name, `${name}_sum`, `${name}_count`, `${name}_bucket`]);
-}
-
 const SERVED = servedSeries();
-const RUNTIME = new Set(runtimeSeries());
 
 /** Recorded series of rule files. */
 export function recordedSeries(rules: string): string[] {
@@ -46,7 +37,7 @@ export function unknownNames(expr: string, recorded: ReadonlySet<string>): strin
     /\b((?:semlink|process|nodejs)[_:][a-zA-Z0-9_:]*|up|ALERTS)\b(\{([^}]*)\})?/g,
   )) {
     const labels = SERVED.get(name);
-    if (!labels && !RUNTIME.has(name) && !recorded.has(name) && !OF_PROMETHEUS.includes(name)) wrong.push(name);
+    if (!labels && !recorded.has(name) && !OF_PROMETHEUS.includes(name)) wrong.push(name);
     for (const label of labels ?? []) known.add(label);
     // A recorded series keeps labels of what it was made of: any of the schema.
     if (recorded.has(name)) for (const all of SERVED.values()) for (const label of all) known.add(label);

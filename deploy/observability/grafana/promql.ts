@@ -1,5 +1,5 @@
 import type { LabelsOf, MetricKey } from '../../../shared/telemetry/instruments.js';
-import { METRICS } from '../../../shared/telemetry/names.js';
+import { METRICS, type PROCESS_METRICS } from '../../../shared/telemetry/names.js';
 
 type Key = keyof typeof METRICS;
 
@@ -12,7 +12,17 @@ export type Matchers<K extends Key> = Partial<Record<LabelsOf<K> | TargetLabel, 
 /** Labels to keep; `le` is added where a histogram needs it. */
 export type Labels<K extends Key> = readonly (LabelsOf<K> | TargetLabel)[];
 
-/** What the process itself reports, besides the metrics of names.ts; a test holds these against prom-client's list. */
+type ProcessMetric = (typeof PROCESS_METRICS)[number];
+/** Series of the process's metrics; a histogram is asked for its sum. */
+type ProcessSeries = ProcessMetric extends infer M
+  ? M extends { name: infer Name extends string; type: 'histogram' }
+    ? `${Name}_sum`
+    : M extends { name: infer Name extends string }
+      ? Name
+      : never
+  : never;
+
+/** What the process itself reports. */
 export const RUNTIME = {
   cpu: 'process_cpu_seconds_total',
   memory: 'process_resident_memory_bytes',
@@ -23,7 +33,7 @@ export const RUNTIME = {
   lagMedian: 'nodejs_eventloop_lag_p50_seconds',
   lag99: 'nodejs_eventloop_lag_p99_seconds',
   garbage: 'nodejs_gc_duration_seconds_sum',
-} as const;
+} as const satisfies Record<string, ProcessSeries>;
 
 /** Names of the recorded series, prometheus/rules. */
 export const RECORDED = {
