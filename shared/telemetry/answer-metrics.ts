@@ -1,10 +1,11 @@
-import type { Counter, Gauge, Registry } from 'prom-client';
+import type { Counter, Registry } from 'prom-client';
 import type { FrameResult } from '../gen/semlink/v1/frame_pb.js';
 import type { LinkLabels } from './bounded-labels.js';
 import { FrameHistogram, type HistogramSeries } from './frame-histogram.js';
-import { makeCounter, makeGauge } from './instruments.js';
+import { makeCounter } from './instruments.js';
 import type { MeaningMetrics } from './meaning-metrics.js';
 import { CODE_NAMES, ERROR_CAUSES, type InstrumentedService, METRICS, OTHER, SERVICES, STAGES } from './names.js';
+import { type Series, SeriesMetric } from './series-metric.js';
 
 /** The parts of a `FrameResult` that are measured. */
 export type MeasuredAnswer = Pick<
@@ -28,61 +29,49 @@ function stagesOf(timings: NonNullable<MeasuredAnswer['timings']>): number {
   return Number(encodeQueueNanos + encodeNanos + channelNanos + decodeQueueNanos + decodeNanos) / 1e9;
 }
 
-/** Counts of one link, gathered over a batch and added to the counters once. */
-class LinkTally {
-  results = 0;
-  errors = 0;
-  labelled = 0;
-  correct = 0;
-  payloadBytes = 0;
-  snrDb: number | undefined;
-  touched = false;
+/** The series of one link. */
+class LinkSeries {
+  readonly results: Series;
+  readonly errors: Series;
+  readonly labelled: Series;
+  readonly correct: Series;
+  readonly payloadBytes: Series;
+  readonly #link: string;
+  readonly #snrMetric: SeriesMetric;
+  #snr: Series | undefined;
 
-  readonly addResults: Counter.Internal;
-  readonly addErrors: Counter.Internal;
-  readonly addLabelled: Counter.Internal;
-  readonly addCorrect: Counter.Internal;
-  readonly addPayloadBytes: Counter.Internal;
-  readonly setSnr: Gauge.Internal<'link'>;
-
-  constructor(link: string, metrics: AnswerInstruments) {
-    this.addResults = metrics.frames.labels({ link, outcome: 'result' });
-    this.addErrors = metrics.frames.labels({ link, outcome: 'error' });
-    this.addLabelled = metrics.labelled.labels({ link });
-    this.addCorrect = metrics.correct.labels({ link });
-    this.addPayloadBytes = metrics.payloadBytes.labels({ link });
-    this.setSnr = metrics.snr.labels({ link });
+  constructor(link: string, metrics: LinkMetrics) {
     // Both outcomes exist from the first frame on, so that a rate of errors is 0 and not absent.
-    for (const counter of [this.addResults, this.addErrors, this.addLabelled, this.addCorrect]) counter.inc(0);
+    this.results = metrics.frames.of({ link, outcome: 'result' });
+    this.errors = metrics.frames.of({ link, outcome: 'error' });
+    this.labelled = metrics.labelled.of({ link });
+    this.correct = metrics.correct.of({ link });
+    this.payloadBytes = metrics.payloadBytes.of({ link });
+    this.#link = link;
+    this.#snrMetric = metrics.snr;
   }
 
-  flush(): void {
-    if (this.results > 0) this.addResults.inc(this.results);
-    if (this.errors > 0) this.addErrors.inc(this.errors);
-    if (this.labelled > 0) this.addLabelled.inc(this.labelled);
-    if (this.correct > 0) this.addCorrect.inc(this.correct);
-    if (this.payloadBytes > 0) this.addPayloadBytes.inc(this.payloadBytes);
-    if (this.snrDb !== undefined && Number.isFinite(this.snrDb)) this.setSnr.set(this.snrDb);
-    this.results = this.errors = this.labelled = this.correct = this.payloadBytes = 0;
-    this.snrDb = undefined;
-    this.touched = false;
+  setSnr(snrDb: number): void {
+    // Not there until it is known: 0 dB is an SNR.
+    this.#snr ??= this.#snrMetric.of({ link: this.#link });
+    this.#snr.value = snrDb;
   }
 }
 
-interface AnswerInstruments {
-  readonly frames: Counter<'link' | 'outcome'>;
-  readonly labelled: Counter<'link'>;
-  readonly correct: Counter<'link'>;
-  readonly payloadBytes: Counter<'link'>;
-  readonly snr: Gauge<'link'>;
+interface LinkMetrics {
+  readonly frames: SeriesMetric;
+  readonly labelled: SeriesMetric;
+  readonly correct: SeriesMetric;
+  readonly payloadBytes: SeriesMetric;
+  readonly snr: SeriesMetric;
 }
 
 /**
- * What the answers that pass a service say about its links. Answers come in batches; per answer this costs a map look-up
- * and a few histogram updates (frame-histogram.ts), the counters once per link and batch.
+ * What the answers that pass a service say about its links. An answer costs two map look-ups, a few histogram updates
+ * (frame-histogram.ts) and additions (series-metric.ts).
  */
 export class AnswerMetrics {
-  readonly #instruments: AnswerInstruments;
+  readonly #perLink: LinkMetrics;
   readonly #errors: Counter<'code' | 'origin' | 'cause'>;
   readonly #latency: HistogramSeries;
   /** Where all of a frame's stages are behind it. */
@@ -91,18 +80,18 @@ export class AnswerMetrics {
   readonly #channelUses: HistogramSeries;
   readonly #stages: { field: (typeof STAGES)[keyof typeof STAGES]['field']; series: HistogramSeries }[];
   readonly #links: LinkLabels;
-  readonly #tallies = new Map<string, LinkTally>();
+  readonly #series = new Map<string, LinkSeries>();
 
   /** @param meaning what else is measured of classifications, where they are made */
   constructor(service: InstrumentedService, registry: Registry, links: LinkLabels, meaning?: MeaningMetrics) {
     this.#links = links;
     this.#meaning = meaning;
-    this.#instruments = {
-      frames: makeCounter<'frames'>(registry, METRICS.frames),
-      labelled: makeCounter<'labelled'>(registry, METRICS.labelled),
-      correct: makeCounter<'correct'>(registry, METRICS.correct),
-      payloadBytes: makeCounter<'payloadBytes'>(registry, METRICS.payloadBytes),
-      snr: makeGauge<'snr'>(registry, METRICS.snr),
+    this.#perLink = {
+      frames: new SeriesMetric(registry, METRICS.frames),
+      labelled: new SeriesMetric(registry, METRICS.labelled),
+      correct: new SeriesMetric(registry, METRICS.correct),
+      payloadBytes: new SeriesMetric(registry, METRICS.payloadBytes),
+      snr: new SeriesMetric(registry, METRICS.snr),
     };
     this.#errors = makeCounter<'errors'>(registry, METRICS.errors);
     this.#latency = new FrameHistogram(registry, METRICS.endToEndLatency).labels({});
@@ -121,14 +110,9 @@ export class AnswerMetrics {
    * @param nowUnixNano when they passed, nanoseconds since the Unix epoch
    */
   observe(answers: Iterable<MeasuredAnswer>, nowUnixNano: bigint): void {
-    const touched: LinkTally[] = [];
     for (const answer of answers) {
-      const tally = this.#tallyOf(answer.linkId);
-      if (!tally.touched) {
-        tally.touched = true;
-        touched.push(tally);
-      }
-      this.#observeOutcome(answer, tally);
+      const link = this.#seriesOf(answer.linkId);
+      this.#observeOutcome(answer, link);
       if (answer.captureTimeUnixNano > 0n) {
         // Clocks of two machines differ: an answer "before" its capture counts as instantaneous.
         const seconds = Math.max(0, Number(nowUnixNano - answer.captureTimeUnixNano) / 1e9);
@@ -138,28 +122,27 @@ export class AnswerMetrics {
         }
       }
       if (answer.channelUses > 0) this.#channelUses.observe(answer.channelUses);
-      if (answer.snrDb !== undefined) tally.snrDb = answer.snrDb;
-      tally.payloadBytes += answer.payloadBytes;
+      if (answer.snrDb !== undefined && Number.isFinite(answer.snrDb)) link.setSnr(answer.snrDb);
+      link.payloadBytes.value += answer.payloadBytes;
       if (!answer.timings) continue;
       for (const stage of this.#stages) {
         const nanos = answer.timings[stage.field];
         if (nanos > 0n) stage.series.observe(Number(nanos) / 1e9, answer.traceparent);
       }
     }
-    for (const tally of touched) tally.flush();
   }
 
-  #observeOutcome(answer: MeasuredAnswer, tally: LinkTally): void {
+  #observeOutcome(answer: MeasuredAnswer, link: LinkSeries): void {
     const { outcome, trueLabel } = answer;
     if (outcome.case === 'classification') {
-      tally.results++;
+      link.results.value++;
       this.#meaning?.observe(outcome.value, answer);
       if (trueLabel === undefined) return;
-      tally.labelled++;
-      if (outcome.value.label === trueLabel) tally.correct++;
+      link.labelled.value++;
+      if (outcome.value.label === trueLabel) link.correct.value++;
       return;
     }
-    tally.errors++;
+    link.errors.value++;
     const code = CODE_NAMES[outcome.value?.code ?? 2] ?? 'UNKNOWN';
     const origin = outcome.value?.origin ?? '';
     const cause = outcome.value?.cause ?? '';
@@ -170,13 +153,13 @@ export class AnswerMetrics {
     });
   }
 
-  #tallyOf(linkId: string): LinkTally {
+  #seriesOf(linkId: string): LinkSeries {
     const link = this.#links.fold(linkId);
-    let tally = this.#tallies.get(link);
-    if (!tally) {
-      tally = new LinkTally(link, this.#instruments);
-      this.#tallies.set(link, tally);
+    let series = this.#series.get(link);
+    if (!series) {
+      series = new LinkSeries(link, this.#perLink);
+      this.#series.set(link, series);
     }
-    return tally;
+    return series;
   }
 }

@@ -2,6 +2,7 @@ import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { LinkLabels } from './bounded-labels.js';
 import { makeCounter, makeGauge, makeHistogram } from './instruments.js';
 import { METRICS } from './names.js';
+import { SeriesMetric } from './series-metric.js';
 
 /** How long one frame took on the air, ms. */
 export interface MeasuredTime {
@@ -15,7 +16,7 @@ export class ChannelMetrics {
   readonly #links: LinkLabels;
   readonly #air: Histogram.Internal<never>;
   readonly #wait: Histogram.Internal<never>;
-  readonly #lost: Counter<'link' | 'reason'>;
+  readonly #lost: SeriesMetric;
   readonly #feedback: Record<'delivered' | 'lost' | 'overflow', Counter.Internal>;
   readonly #changes: Record<'set' | 'reset' | 'scenario' | 'restore', Counter.Internal>;
   readonly #watchers: Gauge;
@@ -29,7 +30,7 @@ export class ChannelMetrics {
     this.#links = links;
     this.#air = makeHistogram<'airTime'>(registry, METRICS.airTime);
     this.#wait = makeHistogram<'airWait'>(registry, METRICS.airWait);
-    this.#lost = makeCounter<'airLost'>(registry, METRICS.airLost);
+    this.#lost = new SeriesMetric(registry, METRICS.airLost);
     const feedback = makeCounter<'feedback'>(registry, METRICS.feedback);
     const fate = (name: string) => feedback.labels({ fate: name });
     this.#feedback = { delivered: fate('delivered'), lost: fate('lost'), overflow: fate('overflow') };
@@ -53,7 +54,7 @@ export class ChannelMetrics {
 
   /** A frame that the air did not carry: lost by the model, or refused because its link's air was taken for too long. */
   countLost(linkId: string, reason: 'erased' | 'queue_full'): void {
-    this.#lost.inc({ link: this.#links.fold(linkId), reason });
+    this.#lost.of({ link: this.#links.fold(linkId), reason }).add(1);
   }
 
   countFeedback(fate: 'delivered' | 'lost' | 'overflow'): void {

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { type MetricObject, Registry, type RegistryContentType } from 'prom-client';
+import { rendersItself } from './series-metric.js';
 
 /** One scrape's answer. */
 export interface Exposition {
@@ -45,6 +46,7 @@ export class ExpositionWriter {
   }
 
   async #renderOne(given: MetricObject, contentType: RegistryContentType): Promise<string> {
+    if (rendersItself(given)) return given.render(contentType === Registry.OPENMETRICS_CONTENT_TYPE);
     // prom-client's types leave both out.
     const metric = given as unknown as { name: string; readonly type: string };
     const { name, type } = metric;

@@ -1,10 +1,10 @@
-import type { Counter, Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Classification } from '../gen/semlink/v1/frame_pb.js';
 import type { LinkLabels } from './bounded-labels.js';
 import { FrameHistogram, type HistogramSeries } from './frame-histogram.js';
 import { GridCounter } from './grid-counter.js';
-import { makeCounter } from './instruments.js';
 import { LENGTHS, METRICS, SNR_STEPS } from './names.js';
+import { SeriesMetric } from './series-metric.js';
 
 /** The parts of an answer, besides the classification, that tell under which circumstances it was made. */
 export interface AnswerCircumstances {
@@ -23,8 +23,8 @@ export class MeaningMetrics {
   readonly #correct: GridCounter;
   readonly #confidence: HistogramSeries;
   readonly #bits: HistogramSeries;
-  readonly #rechecked: Counter<'link'>;
-  readonly #disagreed: Counter<'link'>;
+  readonly #rechecked: SeriesMetric;
+  readonly #disagreed: SeriesMetric;
   readonly #links: LinkLabels;
 
   constructor(registry: Registry, links: LinkLabels) {
@@ -33,8 +33,8 @@ export class MeaningMetrics {
     this.#correct = new GridCounter(registry, METRICS.correctBySnr, SNR_STEPS, LENGTHS);
     this.#confidence = new FrameHistogram(registry, METRICS.confidence).labels({});
     this.#bits = new FrameHistogram(registry, METRICS.semanticBits).labels({});
-    this.#rechecked = makeCounter<'rechecked'>(registry, METRICS.rechecked);
-    this.#disagreed = makeCounter<'disagreed'>(registry, METRICS.disagreed);
+    this.#rechecked = new SeriesMetric(registry, METRICS.rechecked);
+    this.#disagreed = new SeriesMetric(registry, METRICS.disagreed);
   }
 
   /** One classification on its way back. */
@@ -55,8 +55,8 @@ export class MeaningMetrics {
   /** A frame that was decoded a second time. @param agrees whether that gave the same class */
   recheck(linkId: string, agrees: boolean): void {
     const link = this.#links.fold(linkId);
-    this.#rechecked.inc({ link });
-    this.#disagreed.inc({ link }, agrees ? 0 : 1);
+    this.#rechecked.of({ link }).add(1);
+    this.#disagreed.of({ link }).add(agrees ? 0 : 1);
   }
 }
 

@@ -10,6 +10,7 @@ import { KnowledgeMetrics } from './knowledge-metrics.js';
 import { MeaningMetrics } from './meaning-metrics.js';
 import { DROPS, type Drop, type InstrumentedService, METRICS } from './names.js';
 import { collectProcessMetrics } from './process-metrics.js';
+import { type Series, SeriesMetric } from './series-metric.js';
 
 export interface ServiceMetricsOptions {
   /** Links with label values of their own; later ones share `other`. Default 100. */
@@ -76,7 +77,7 @@ export class ServiceMetrics {
     makeGauge<'draining'>(registry, METRICS.draining, (gauge) => gauge.set(this.#draining() ? 1 : 0));
     makeGauge<'ready'>(shown, METRICS.ready, (gauge) => gauge.set(this.#ready() ? 1 : 0));
     makeGauge<'buildInfo'>(shown, METRICS.buildInfo).set({ service, version: semlinkVersion() }, 1);
-    if (isServedBy(service, METRICS.rateDecisions.services)) this.#rate = makeRateMetrics(registry);
+    if (isServedBy(service, METRICS.rateDecisions.services)) this.#rate = new RateMetrics(registry);
     if (isServedBy(service, METRICS.batches.services)) this.#engine = new EngineMetrics(registry);
     if (isServedBy(service, METRICS.airTime.services)) this.#channel = new ChannelMetrics(registry, this.links);
     if (processMetrics && enabled) collectProcessMetrics(registry);
@@ -109,15 +110,8 @@ export class ServiceMetrics {
     const rate = this.#rate ?? this.#refuse(METRICS.rateDecisions.name);
     if (!this.enabled) return;
     const link = this.links.fold(linkId);
-    const k = rate.lengths.fold(String(channelUses));
-    const key = `${link} ${k} ${rate.reasons.fold(reason)}`;
-    let decisions = rate.series.get(key);
-    if (!decisions) {
-      // Looked up once: prom-client takes a microsecond for it, and labels are bounded in number.
-      decisions = rate.decisions.labels({ link, k, reason: rate.reasons.fold(reason) });
-      rate.series.set(key, decisions);
-    }
-    decisions.inc(1);
+    const found = rate.series.get(link)?.get(channelUses)?.get(reason);
+    (found ?? rate.add(link, channelUses, reason)).value++;
     if (feedbackAgeSeconds !== undefined) rate.feedbackAge.observe(Math.max(0, feedbackAgeSeconds));
   }
 
@@ -192,23 +186,31 @@ export class ServiceMetrics {
   }
 }
 
-interface RateMetrics {
-  readonly decisions: Counter<'link' | 'k' | 'reason'>;
-  /** Of `decisions`, by label values. */
-  readonly series: Map<string, Counter.Internal>;
+/** Rate decisions and the age of what they relied on. */
+class RateMetrics {
   readonly feedbackAge: HistogramSeries;
-  readonly lengths: BoundedLabels;
-  readonly reasons: BoundedLabels;
-}
+  /** By link, k and reason: looked up once a frame, so nothing is put together for it. */
+  readonly series = new Map<string, Map<number, Map<string, Series>>>();
+  readonly #decisions: SeriesMetric;
+  readonly #lengths = new BoundedLabels(LENGTH_LIMIT);
+  readonly #reasons = new BoundedLabels(REASON_LIMIT);
 
-function makeRateMetrics(registry: Registry): RateMetrics {
-  return {
-    decisions: makeCounter<'rateDecisions'>(registry, METRICS.rateDecisions),
-    series: new Map(),
-    feedbackAge: new FrameHistogram(registry, METRICS.feedbackAge).labels({}),
-    lengths: new BoundedLabels(LENGTH_LIMIT),
-    reasons: new BoundedLabels(REASON_LIMIT),
-  };
+  constructor(registry: Registry) {
+    this.#decisions = new SeriesMetric(registry, METRICS.rateDecisions);
+    this.feedbackAge = new FrameHistogram(registry, METRICS.feedbackAge).labels({});
+  }
+
+  add(link: string, channelUses: number, reason: string): Series {
+    const k = this.#lengths.fold(String(channelUses));
+    const series = this.#decisions.of({ link, k, reason: this.#reasons.fold(reason) });
+    const byLength = this.series.get(link) ?? new Map<number, Map<string, Series>>();
+    const byReason = byLength.get(channelUses) ?? new Map<string, Series>();
+    // What is folded stays out: its values are without bound.
+    if (k === String(channelUses)) {
+      this.series.set(link, byLength.set(channelUses, byReason.set(reason, series)));
+    }
+    return series;
+  }
 }
 
 function isServedBy(service: InstrumentedService, services: readonly InstrumentedService[]): boolean {
