@@ -30,6 +30,11 @@ export async function startEmbedded(overrides: Overrides = {}): Promise<LocalLin
   ): Promise<RunningService> => {
     const { config } = loadConfig(definition, { env: process.env, overrides: values });
     if (!config) throw new Error(`${definition.name}: no configuration`);
+    if ('workers' in config && Number(config.workers) > 1) {
+      throw new Error(
+        `${definition.name}: workers is ${config.workers}, but they need processes of their own; use --processes`,
+      );
+    }
     // The process's own metrics (CPU, memory) are served once, by the first.
     const service = await begin(config, { processMetrics: running.length === 0 });
     running.push(service);

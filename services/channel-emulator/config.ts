@@ -5,6 +5,7 @@ import { HOST_PORT_RANGE, hostPort } from '../../shared/config/address.js';
 import { type ConfigOf, defineConfig, group, option, targetOption } from '../../shared/config/index.js';
 import { hopFields, serverFields } from '../../shared/rpc/server-config.js';
 import { telemetryFields } from '../../shared/telemetry/index.js';
+import { workerFields } from '../../shared/workers/worker-config.js';
 import { linkOptions, linkOptionsProblem } from './link-options.js';
 import { recordedSides } from './recording/air-recorder.js';
 
@@ -15,6 +16,7 @@ export const channelEmulatorConfig = defineConfig({
     'Does to symbols what a radio channel does: fading and noise, the same for the same seed on every machine.',
   fields: {
     ...serverFields('127.0.0.1:50052'),
+    ...workerFields(),
     ...telemetryFields('127.0.0.1:9465'),
     receiver: targetOption('127.0.0.1:50053', 'Addresses of the receiver-decoder, where received symbols go.'),
     ...hopFields('receiver-decoder'),

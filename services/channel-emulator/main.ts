@@ -1,5 +1,5 @@
 import { runService } from '../../shared/rpc/run-service.js';
 import { channelEmulatorConfig } from './config.js';
-import { startChannelEmulator } from './start.js';
 
-await runService(channelEmulatorConfig, startChannelEmulator);
+// Loaded when it is needed: a process that only runs workers has no use for an engine.
+await runService(channelEmulatorConfig, async (config) => (await import('./start.js')).startChannelEmulator(config));

@@ -3,6 +3,7 @@ import { engineFields } from '../../shared/codec/engine-config.js';
 import { type ConfigOf, defineConfig, group, option } from '../../shared/config/index.js';
 import { serverFields } from '../../shared/rpc/server-config.js';
 import { telemetryFields } from '../../shared/telemetry/index.js';
+import { workerFields } from '../../shared/workers/worker-config.js';
 
 /** Every option of the receiver-decoder. */
 export const receiverConfig = defineConfig({
@@ -10,6 +11,7 @@ export const receiverConfig = defineConfig({
   description: 'Equalises received symbols, classifies the image they stand for, and feeds channel state back.',
   fields: {
     ...serverFields('127.0.0.1:50053'),
+    ...workerFields(),
     ...telemetryFields('127.0.0.1:9466'),
     ...engineFields({ maxBatch: 128, maxQueueBytes: 16 * 1024 * 1024, inlineFrames: 128 }),
     recheck: group({

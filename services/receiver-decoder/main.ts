@@ -1,5 +1,5 @@
 import { runService } from '../../shared/rpc/run-service.js';
 import { receiverConfig } from './config.js';
-import { startReceiverDecoder } from './start.js';
 
-await runService(receiverConfig, startReceiverDecoder);
+// Loaded when it is needed: a process that only runs workers has no use for an engine.
+await runService(receiverConfig, async (config) => (await import('./start.js')).startReceiverDecoder(config));

@@ -3,6 +3,7 @@ import { engineFields } from '../../shared/codec/engine-config.js';
 import { type ConfigOf, defineConfig, group, option, targetOption } from '../../shared/config/index.js';
 import { hopFields, serverFields } from '../../shared/rpc/server-config.js';
 import { telemetryFields } from '../../shared/telemetry/index.js';
+import { workerFields } from '../../shared/workers/worker-config.js';
 
 /** Every option of the transmitter-encoder. */
 export const transmitterConfig = defineConfig({
@@ -10,6 +11,7 @@ export const transmitterConfig = defineConfig({
   description: 'Turns images into a few complex symbols, as many as the fed-back channel state asks for.',
   fields: {
     ...serverFields('127.0.0.1:50051'),
+    ...workerFields(),
     ...telemetryFields('127.0.0.1:9464'),
     channel: targetOption('127.0.0.1:50052', 'Addresses of the channel-emulator, where symbols go.'),
     ...hopFields('channel-emulator'),

@@ -1,5 +1,5 @@
 import { runService } from '../../shared/rpc/run-service.js';
 import { transmitterConfig } from './config.js';
-import { startTransmitterEncoder } from './start.js';
 
-await runService(transmitterConfig, startTransmitterEncoder);
+// Loaded when it is needed: a process that only runs workers has no use for an engine.
+await runService(transmitterConfig, async (config) => (await import('./start.js')).startTransmitterEncoder(config));

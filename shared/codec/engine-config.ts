@@ -3,6 +3,7 @@ import { group, option } from '../config/index.js';
 import { GpuWatch, gpuIsVisible, type Telemetry } from '../telemetry/index.js';
 import { availableCores } from '../tensor/cores.js';
 import { Engine, type EngineOptions } from '../tensor/engine.js';
+import { coresOfWorker } from '../workers/worker-role.js';
 import { SHIPPED_MODELS } from './model-folder.js';
 import { BACKENDS, type Backend } from './model-source.js';
 import { type BatchCodec, ServedModels } from './served-models.js';
@@ -102,7 +103,7 @@ export async function runModels<T, R>(
   queue: string,
   defaultVersion = '',
 ): Promise<RunningModels<T, R>> {
-  const { backend, ...options } = engineOptions(config.engine, availableCores(), gpuIsVisible());
+  const { backend, ...options } = engineOptions(config.engine, coresOfWorker(availableCores()), gpuIsVisible());
   const engine = new Engine(options);
   let failure: string | undefined;
   engine.onFailure = (error) => {

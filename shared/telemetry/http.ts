@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import { formatHostPort, parseHostPort } from '../config/address.js';
-import { ExpositionWriter } from './exposition.js';
+import { type Exposition, ExpositionWriter } from './exposition.js';
 
 /** Whether a service takes work, and if not, why, for a person. */
 export interface Readiness {
@@ -14,9 +14,11 @@ export interface Readiness {
 export interface TelemetryServerOptions {
   /** `host:port`; port 0: any free one. */
   readonly listen: string;
-  readonly registry: Registry;
+  readonly registry?: Registry;
+  /** What /metrics says, given the request's Accept header, instead of what is in a registry. */
+  readonly render?: (accept: string | undefined) => Promise<Exposition>;
   /** Asked at every GET /readyz. */
-  readonly readiness: () => Readiness;
+  readonly readiness: () => Readiness | Promise<Readiness>;
 }
 
 export interface TelemetryServer {
@@ -44,9 +46,10 @@ const TEXT = 'text/plain; charset=utf-8';
  */
 export async function startTelemetryServer(options: TelemetryServerOptions): Promise<TelemetryServer> {
   const { host, port } = parseHostPort(options.listen);
-  const writer = new ExpositionWriter(options.registry);
+  const writer = new ExpositionWriter(options.registry ?? new Registry());
+  const render = options.render ?? ((accept: string | undefined) => writer.render(accept));
   const server = createServer((request, response) => {
-    answer(request, writer, options.readiness).then(
+    answer(request, render, options.readiness).then(
       (reply) => send(request, response, reply),
       (error: unknown) => send(request, response, { status: 500, contentType: TEXT, body: `${String(error)}\n` }),
     );
@@ -73,7 +76,11 @@ export async function startTelemetryServer(options: TelemetryServerOptions): Pro
   };
 }
 
-async function answer(request: IncomingMessage, writer: ExpositionWriter, readiness: () => Readiness): Promise<Reply> {
+async function answer(
+  request: IncomingMessage,
+  render: (accept: string | undefined) => Promise<Exposition>,
+  readiness: TelemetryServerOptions['readiness'],
+): Promise<Reply> {
   const path = (request.url ?? '/').split('?', 1)[0];
   if (path !== '/metrics' && path !== '/healthz' && path !== '/readyz') {
     return { status: 404, contentType: TEXT, body: 'Not found. Try /metrics, /healthz or /readyz.\n' };
@@ -81,9 +88,9 @@ async function answer(request: IncomingMessage, writer: ExpositionWriter, readin
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return { status: 405, contentType: TEXT, body: `${request.method} is not allowed here; use GET.\n` };
   }
-  if (path === '/metrics') return { status: 200, ...(await writer.render(request.headers.accept)) };
+  if (path === '/metrics') return { status: 200, ...(await render(request.headers.accept)) };
   if (path === '/healthz') return { status: 200, contentType: TEXT, body: 'alive\n' };
-  const { ready, reason } = readiness();
+  const { ready, reason } = await readiness();
   return {
     status: ready ? 200 : 503,
     contentType: TEXT,

@@ -1,6 +1,7 @@
 export { BoundedLabels, DEFAULT_LINK_LIMIT, LinkLabels } from './bounded-labels.js';
 export { nowUnixNano } from './clock.js';
 export type { BatchClosedBy } from './engine-metrics.js';
+export type { Exposition } from './exposition.js';
 export { jobTelemetryFields, logLevelOption, telemetryFields, traceGroup } from './fields.js';
 export { FrameSampler } from './frame-sampler.js';
 export { type FrameRoot, FrameTracer, type SpanDetails, type StreamMark } from './frame-tracer.js';
@@ -34,6 +35,7 @@ export {
   type SpanName,
   STAGES,
   type Stage,
+  WORKER_METRICS,
 } from './names.js';
 export { startTelemetry, type Telemetry, type TelemetryConfig } from './telemetry.js';
 export { formatTraceparent, parseTraceparent } from './traceparent.js';

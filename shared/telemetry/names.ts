@@ -98,6 +98,20 @@ export interface MetricDefinition {
   readonly services: readonly (InstrumentedService | JobName)[];
 }
 
+/** Served where a service runs as several workers, by the process that runs them, beside the workers' own. */
+export const WORKER_METRICS = {
+  up: {
+    name: 'semlink_worker_up',
+    help: 'Whether the metrics of a worker are among these: 1, or 0 while it is away.',
+    labels: ['worker'],
+  },
+  restarts: {
+    name: 'semlink_worker_restarts_total',
+    help: 'How often a worker ended without being told to and was started again.',
+    labels: ['worker'],
+  },
+} as const;
+
 export const METRICS = {
   endToEndLatency: {
     name: 'semlink_end_to_end_latency_seconds',

@@ -14,6 +14,9 @@ const definition = defineConfig({
     'Every other option of a service is set by its environment variables: node dist/services/NAME/main.js --help.',
   fields: {
     processes: option(z.boolean().default(false), { description: 'One process a service instead of one for all.' }),
+    workers: option(z.int().min(1).max(64).default(1), {
+      description: 'With --processes: worker processes of each service, links spread over them.',
+    }),
     transmitter: addressOption('127.0.0.1:50051', 'Where the transmitter-encoder listens.'),
     emulator: addressOption('127.0.0.1:50052', 'Where the channel-emulator listens.'),
     receiver: addressOption('127.0.0.1:50053', 'Where the receiver-decoder listens.'),
@@ -21,21 +24,25 @@ const definition = defineConfig({
     snrDb: option(z.number().min(-40).max(60).default(10), { description: 'Average Es/N0.', unit: 'dB' }),
     seed: option(z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(1), { description: 'Seed of the channel.' }),
   },
+  check: ({ processes, workers }) => (workers > 1 && !processes ? '--workers needs --processes.' : undefined),
 });
 
 export const up: Command = {
   async run(argv) {
     const { config } = loadConfigOrExit(definition, argv);
     const stopped = interrupted();
+    // Only said when asked for, so that each service's own environment counts otherwise.
+    const workers = config.workers > 1 ? { workers: config.workers } : {};
     const starting = (config.processes ? startProcesses : startEmbedded)({
-      'transmitter-encoder': { listen: config.transmitter },
+      'transmitter-encoder': { ...workers, listen: config.transmitter },
       'channel-emulator': {
+        ...workers,
         listen: config.emulator,
         seed: config.seed,
         'channel.model': config.channel,
         'channel.snrDb': config.snrDb,
       },
-      'receiver-decoder': { listen: config.receiver },
+      'receiver-decoder': { ...workers, listen: config.receiver },
     });
     const local = await Promise.race([starting, stopped]);
     // Told to stop before it had started: what has begun ends with this process.
@@ -44,7 +51,9 @@ export const up: Command = {
       const metrics = metricsAddress ? `  http://${metricsAddress}/metrics` : '';
       process.stdout.write(`${role.padEnd(20)} ${address}${metrics}\n`);
     }
-    process.stdout.write('ready: try "semlink send" in another terminal; Ctrl-C stops\n');
+    const { 'transmitter-encoder': transmitter, 'channel-emulator': emulator } = local.services;
+    const to = config.workers > 1 ? ` --to ${transmitter.address} --emulator ${emulator.address}` : '';
+    process.stdout.write(`ready: try "semlink send${to}" in another terminal; Ctrl-C stops\n`);
     const why = await Promise.race([local.failed, stopped]);
     if (typeof why === 'string') process.stderr.write(`semlink up: ${why}; stopping the others\n`);
     const clean = await local.stop();
