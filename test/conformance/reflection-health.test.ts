@@ -23,6 +23,7 @@ const contract: Record<ServiceName, { service: string; methods: Record<string, D
       GetChannel: 'unary',
       ResetChannel: 'unary',
       WatchChannel: 'server_streaming',
+      WatchSymbols: 'server_streaming',
       SnapshotChannels: 'server_streaming',
       RestoreChannels: 'unary',
       RunScenario: 'server_streaming',
