@@ -19,6 +19,16 @@ export const transmitterConfig = defineConfig({
     defaultModel: option(z.string().default(''), {
       description: 'Version of the model for frames that name none; empty: the default of the folder of models.',
     }),
+    modelWeights: option(z.string().default(''), {
+      description:
+        'Models of links that name none, by weight: VERSION=WEIGHT,... spreads the links in this ratio, each for good on one ' +
+        'model; empty: the default model.',
+      placeholder: 'VERSION=WEIGHT,...',
+    }),
+    modelWeightsFile: option(z.string().default(''), {
+      description: 'File with --model-weights, one to a line too; read again when it changes, without a restart.',
+      placeholder: 'FILE',
+    }),
     symbolFormat: option(z.enum(['sc16', 'fc32']).default('sc16'), {
       description: 'Form of the symbols on the wire: 16-bit integers with a scale, or 32-bit floats.',
     }),
@@ -51,6 +61,8 @@ export const transmitterConfig = defineConfig({
       }),
     }),
   },
+  check: ({ modelWeights, modelWeightsFile }) =>
+    modelWeights && modelWeightsFile ? 'Give --model-weights or --model-weights-file, not both.' : undefined,
 });
 
 export type TransmitterConfig = ConfigOf<typeof transmitterConfig>;

@@ -32,12 +32,14 @@ import { ATTRIBUTES, nowUnixNano, SPANS, type StreamMark, type Telemetry } from 
 import type { EncodeJob } from './image-codec.js';
 import { InOrder } from './in-order.js';
 import type { LinkTable } from './links.js';
+import type { ModelChoice } from './model-choice.js';
 import { policyFrom } from './policy.js';
 
 export const ROLE = 'transmitter-encoder';
 
 export interface TransmitterParts {
   models: ServedModels<EncodeJob, Float32Array>;
+  choice: ModelChoice;
   links: LinkTable;
   channel: PinnedClients<typeof ChannelEmulatorService.method>;
   telemetry: Telemetry;
@@ -76,7 +78,7 @@ export function transmitterService(parts: TransmitterParts) {
   });
   parts.telemetry.metrics.trackQueue('channel', () => relay.bytesInFlight);
   return implementService(TransmitterEncoderService, {
-    listModels: () => create(ListModelsResponseSchema, { models: modelInfos(parts.models) }),
+    listModels: () => create(ListModelsResponseSchema, { models: modelInfos(parts) }),
     transmit: (call) => {
       const { telemetry } = parts;
       const mark = telemetry.tracer.markStream('Transmit', nowUnixNano());
@@ -142,7 +144,7 @@ function takeFrame(parts: TransmitterParts, frame: ImageFrame, taken: Taken): vo
   const { stream } = taken;
   try {
     const { linkId, modelVersion } = frame.header!;
-    const model = parts.models.get(modelVersion);
+    const model = parts.models.get(modelVersion || parts.choice.of(linkId));
     const { manifest } = model;
     checkImage(frame, manifest.network, manifest.version);
     checkLabel(frame.header!.trueLabel, manifest.classNames.length, manifest.version);
@@ -258,7 +260,7 @@ function stateFrom(feedback: ChannelStateFeedback): FedBackState {
   };
 }
 
-function modelInfos(models: ServedModels<EncodeJob, Float32Array>) {
+function modelInfos({ models, choice }: TransmitterParts) {
   return models.all().map(({ manifest }) =>
     create(ModelInfoSchema, {
       version: manifest.version,
@@ -267,6 +269,7 @@ function modelInfos(models: ServedModels<EncodeJob, Float32Array>) {
       classNames: manifest.classNames,
       channelUses: manifest.channelUses,
       default: manifest.version === models.defaultVersion,
+      share: choice.shareOf(manifest.version),
     }),
   );
 }

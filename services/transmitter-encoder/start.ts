@@ -8,6 +8,7 @@ import { hopOptions, streamAgeOptions, streamOptions } from '../../shared/rpc/se
 import type { TransmitterConfig } from './config.js';
 import { imageCodec } from './image-codec.js';
 import { LinkTable } from './links.js';
+import { ModelChoice } from './model-choice.js';
 import { ROLE, transmitterService } from './service.js';
 
 /**
@@ -26,12 +27,25 @@ export function startTransmitterEncoder(
     ...options,
     parts: async ({ telemetry, drains }) => {
       const running = await runModels(config, imageCodec, telemetry, 'encode', config.defaultModel);
+      const choice = new ModelChoice({
+        versions: running.models.all().map(({ manifest }) => manifest.version),
+        defaultVersion: running.models.defaultVersion,
+        say: (sentence, problem) => telemetry.logger[problem ? 'error' : 'info'](sentence),
+      });
+      try {
+        if (config.modelWeightsFile) await choice.follow(config.modelWeightsFile);
+        else choice.set(config.modelWeights);
+      } catch (error) {
+        await running.close();
+        throw error;
+      }
       const links = new LinkTable({ ...config.rate, defaultPolicy: policyOf(config.rate) });
       const channel = new PinnedClients(ChannelEmulatorService, { role: 'channel-emulator', address: config.channel });
       return {
         services: [
           transmitterService({
             models: running.models,
+            choice,
             links,
             channel,
             telemetry,
@@ -44,6 +58,7 @@ export function startTransmitterEncoder(
         notReady: () => running.failure(),
         stop: async () => {
           channel.close();
+          choice.close();
           await running.close();
         },
       };

@@ -30,6 +30,11 @@ export function pickCandidate<C extends Candidate>(linkId: string, candidates: I
   return best;
 }
 
+/** How a link and a name of any kind suit each other, uniform from 0 to 2^32 - 1: for choices beside that of an address. */
+export function pairScore(linkId: string, name: string): number {
+  return scoreOf(hashOf(linkId), hashOf(name));
+}
+
 /** FNV-1a over the UTF-16 code units, then mixed, for its low bits alone are weak. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
