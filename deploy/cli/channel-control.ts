@@ -2,14 +2,19 @@ import { messageOf } from '../../services/channel-emulator/channel-messages.js';
 import type { ChannelSettings } from '../../shared/channel/channel-config.js';
 import { ChannelEmulatorService } from '../../shared/gen/semlink/v1/channel_emulator_pb.js';
 import { PinnedClients } from '../../shared/rpc/pinned-clients.js';
+import { clientTls, type TlsConfig } from '../../shared/rpc/tls.js';
 
 /** Sets the channel of links at a running channel-emulator: at all of its addresses, for a link may move. */
 export class ChannelControl {
   readonly #clients;
 
   /** @param address of the channel-emulator: `host:port`, several with commas between, or a name */
-  constructor(address: string) {
-    this.#clients = new PinnedClients(ChannelEmulatorService, { role: 'channel-emulator', address });
+  constructor(address: string, tls?: TlsConfig) {
+    this.#clients = new PinnedClients(ChannelEmulatorService, {
+      role: 'channel-emulator',
+      address,
+      ...(tls && clientTls(tls)),
+    });
   }
 
   /** @throws SemlinkError UNAVAILABLE when the emulator is down, INVALID_ARGUMENT when it refuses the settings */

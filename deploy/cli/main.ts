@@ -36,6 +36,10 @@ const COMMANDS: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'Describes, verifies or exports stored knowledge.',
     load: async () => (await import('./commands/knowledge.js')).knowledge,
   },
+  models: {
+    summary: 'Lists, fetches and stores published models; shows how links are spread over them.',
+    load: async () => (await import('./commands/models.js')).models,
+  },
   iq: {
     summary: 'Converts complex samples between SigMF recordings, FC32 and SC16 files.',
     load: async () => (await import('./commands/iq.js')).iq,

@@ -6,6 +6,7 @@ import { Code, SemlinkError, toSemlinkError } from '../../shared/rpc/errors.js';
 import { PinnedClients } from '../../shared/rpc/pinned-clients.js';
 import { type RunningService, startService } from '../../shared/rpc/running-service.js';
 import { hopOptions, streamAgeOptions, streamOptions } from '../../shared/rpc/server-config.js';
+import { clientTls } from '../../shared/rpc/tls.js';
 import { DelayQueue } from './air/delay-queue.js';
 import type { ChannelEmulatorConfig } from './config.js';
 import { ExternalChannels } from './external/external-channels.js';
@@ -56,6 +57,7 @@ export function startChannelEmulator(
       const receiver = new PinnedClients(ReceiverDecoderService, {
         role: 'receiver-decoder',
         address: config.receiver,
+        ...clientTls(config.tls),
         maxMessageBytes: config.rpc.maxMessageBytes,
       });
       const recorder = recorderOf(config, links.seed, defaults.air.symbolRateHz, (sentence) =>

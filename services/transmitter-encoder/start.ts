@@ -5,6 +5,7 @@ import { SymbolFormat } from '../../shared/gen/semlink/v1/frame_pb.js';
 import { PinnedClients } from '../../shared/rpc/pinned-clients.js';
 import { type RunningService, startService } from '../../shared/rpc/running-service.js';
 import { hopOptions, streamAgeOptions, streamOptions } from '../../shared/rpc/server-config.js';
+import { clientTls } from '../../shared/rpc/tls.js';
 import type { TransmitterConfig } from './config.js';
 import { imageCodec } from './image-codec.js';
 import { LinkTable } from './links.js';
@@ -40,7 +41,11 @@ export function startTransmitterEncoder(
         throw error;
       }
       const links = new LinkTable({ ...config.rate, defaultPolicy: policyOf(config.rate) });
-      const channel = new PinnedClients(ChannelEmulatorService, { role: 'channel-emulator', address: config.channel });
+      const channel = new PinnedClients(ChannelEmulatorService, {
+        role: 'channel-emulator',
+        address: config.channel,
+        ...clientTls(config.tls),
+      });
       return {
         services: [
           transmitterService({

@@ -14,10 +14,13 @@ import { KnowledgeFault } from '../knowledge/fault.js';
 import type { RecordBatch, RecordStreamOptions } from '../knowledge/record-stream.js';
 import { createRpcClient, type RpcClient } from '../rpc/client.js';
 import { Code, SemlinkError, toSemlinkError } from '../rpc/errors.js';
+import { clientTls, type TlsConfig } from '../rpc/tls.js';
 
 export interface KnowledgeClientOptions {
   /** `host:port` of a teacher-cache. */
   address: string;
+  /** Files for TLS; default: plain text. */
+  tls?: TlsConfig | undefined;
   /** How long a stream that broke off may take to go on, ms. Default 10,000. */
   reconnectMs?: number;
 }
@@ -37,7 +40,11 @@ export class KnowledgeClient {
   constructor(options: KnowledgeClientOptions) {
     this.address = options.address;
     this.#reconnectMs = options.reconnectMs ?? 10_000;
-    this.#rpc = createRpcClient(TeacherCacheService, { address: options.address, maxMessageBytes: 64 * 1024 ** 2 });
+    this.#rpc = createRpcClient(TeacherCacheService, {
+      address: options.address,
+      maxMessageBytes: 64 * 1024 ** 2,
+      ...(options.tls && clientTls(options.tls)),
+    });
   }
 
   /** All sets, published or not. */

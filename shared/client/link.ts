@@ -17,6 +17,7 @@ import {
 import { checkLinkId } from '../rpc/frame-header.js';
 import { FrameStreamClient } from '../rpc/frame-stream-client.js';
 import { PinnedClients } from '../rpc/pinned-clients.js';
+import { clientTls, type TlsConfig } from '../rpc/tls.js';
 import { ATTRIBUTES, type FrameRoot, FrameTracer, nowUnixNano } from '../telemetry/index.js';
 import { policyMessage } from './policy.js';
 
@@ -61,6 +62,8 @@ export interface LinkOptions {
   reconnectWaitMs?: number;
   /** Share of images traced, 0 to 1. Default 0. */
   traceSampleRatio?: number;
+  /** Files for TLS; `ca` alone encrypts, `cert` and `key` are shown where the transmitter asks. Default: plain text. */
+  tls?: Partial<TlsConfig> | undefined;
   onFeedback?: (feedback: ChannelStateFeedback[]) => void;
   /** Connected, draining, down, with a sentence. */
   onState?: (state: 'open' | 'draining' | 'down', detail: string) => void;
@@ -102,7 +105,11 @@ export class SemanticLink {
     this.#policy = options.policy;
     this.#maxInFlight = options.maxInFlight ?? 256;
     this.#tracer = new FrameTracer('client', options.traceSampleRatio ?? 0);
-    this.#clients = new PinnedClients(TransmitterEncoderService, { role: 'transmitter-encoder', address });
+    this.#clients = new PinnedClients(TransmitterEncoderService, {
+      role: 'transmitter-encoder',
+      address,
+      ...clientTls({ cert: '', key: '', ca: '', ...options.tls }),
+    });
     this.#stream = new FrameStreamClient({
       peer: { role: 'transmitter-encoder', address },
       origin: 'client',

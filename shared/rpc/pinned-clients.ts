@@ -1,5 +1,6 @@
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2';
-import type { ClientDuplexStream } from '@grpc/grpc-js';
+import type { ChannelOptions, ClientDuplexStream } from '@grpc/grpc-js';
+import { parseHostPort } from '../config/address.js';
 import { Backoff } from './backoff.js';
 import { createRpcClient, type RpcClient, type RpcClientOptions } from './client.js';
 import { Code, SemlinkError } from './errors.js';
@@ -145,7 +146,7 @@ export class PinnedClients<T extends GenServiceMethods> {
       ...this.#options,
       address,
       // The peer is still called by its name, which its certificate has.
-      ...(name !== undefined && { channelOptions: { 'grpc.default_authority': name, ...channelOptions } }),
+      ...(name !== undefined && { channelOptions: { ...calledBy(name), ...channelOptions } }),
     });
     return { ...candidate(address), client, backoff: new Backoff(250, 5_000, 1), down: false, closed: false };
   }
@@ -180,6 +181,11 @@ export class PinnedClients<T extends GenServiceMethods> {
   #changed(): void {
     for (const listener of [...this.#listeners]) listener();
   }
+}
+
+function calledBy(name: string): ChannelOptions {
+  const { host } = parseHostPort(name);
+  return { 'grpc.default_authority': name, 'grpc.ssl_target_name_override': host };
 }
 
 interface PlacedPeer<T extends GenServiceMethods, Req, Res> extends StreamPeer<Req, Res> {

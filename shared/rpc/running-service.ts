@@ -11,6 +11,7 @@ import { DrainList } from './drain-list.js';
 import type { SemlinkError } from './errors.js';
 import { type ServerHandle, startServer } from './server.js';
 import { type ServerConfig, serverOptions } from './server-config.js';
+import { serverCredentials } from './tls.js';
 
 /** A service that takes frames, or keeps knowledge. */
 export interface RunningService<Role extends InstrumentedService = ServiceName> {
@@ -61,8 +62,10 @@ export async function startService<Role extends InstrumentedService>(options: {
   const servers: ServerHandle[] = [];
   try {
     parts = await options.parts({ telemetry, drains });
+    const credentials = serverCredentials(config.tls);
     const common = {
       role,
+      ...(credentials && { credentials }),
       ...serverOptions(config),
       drains,
       onInternalError: (method: string, error: SemlinkError) =>
@@ -86,6 +89,10 @@ export async function startService<Role extends InstrumentedService>(options: {
     const reason = draining ? 'draining' : notReady?.();
     return reason === undefined ? { ready: true } : { ready: false, reason };
   });
+  // What probes gRPC hears of an engine that has failed, too.
+  const watch = setInterval(() => {
+    if (!draining) for (const one of servers) one.setServing(notReady?.() === undefined);
+  }, HEALTH_MS).unref();
   telemetry.logger.info(
     { address: server.address, admin: adminAddress, metrics: metricsAddress },
     `${role} is serving`,
@@ -98,6 +105,7 @@ export async function startService<Role extends InstrumentedService>(options: {
     telemetry,
     async drain() {
       draining = true;
+      clearInterval(watch);
       const clean = (await Promise.all(servers.map((one) => one.drain()))).every((one) => one);
       await parts.stop?.();
       await telemetry.stop(TELEMETRY_LIMIT_MS);
@@ -105,6 +113,9 @@ export async function startService<Role extends InstrumentedService>(options: {
     },
   };
 }
+
+/** How often health is looked at, ms. */
+const HEALTH_MS = 1_000;
 
 /** How long the last spans of a drain may take, ms. */
 const TELEMETRY_LIMIT_MS = 2_000;

@@ -2,11 +2,13 @@ import { z } from 'zod';
 import { addressOption, group, option } from '../config/index.js';
 import type { BatchLimits } from './frame-batch.js';
 import { frameStreamAgeMs, type ServerOptions } from './server.js';
+import { type ServerTlsConfig, serverTlsFields } from './tls.js';
 
 /** The part of a service's configuration that `serverFields` declares. */
 export interface ServerConfig {
   readonly listen: string;
   readonly drainLimitMs: number;
+  readonly tls: ServerTlsConfig;
   readonly rpc: {
     readonly maxMessageBytes: number;
     readonly keepaliveTimeMs: number;
@@ -29,6 +31,7 @@ export function serverFields(listen: string) {
       description: 'How long open streams and calls have to finish after SIGTERM or SIGINT.',
       unit: 'ms',
     }),
+    ...serverTlsFields(),
     rpc: group({
       maxMessageBytes: option(
         z

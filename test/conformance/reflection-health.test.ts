@@ -120,6 +120,7 @@ describe('a client that knows only what reflection says', () => {
           classNames: manifest.classNames,
           channelUses: manifest.channelUses,
           default: true,
+          share: 1,
         },
       ]),
     });

@@ -4,6 +4,7 @@ import { ChannelEmulatorService } from '../../../shared/gen/semlink/v1/channel_e
 import { createRpcClient, type RpcClient } from '../../../shared/rpc/client.js';
 import { SemlinkError, toSemlinkError } from '../../../shared/rpc/errors.js';
 import { Target } from '../../../shared/rpc/target.js';
+import { clientTls, type TlsConfig, tlsFields } from '../../../shared/rpc/tls.js';
 
 export type EmulatorClient = RpcClient<typeof ChannelEmulatorService.method>;
 
@@ -13,6 +14,7 @@ export const emulatorFields = {
     '127.0.0.1:50052',
     'Addresses of the channel-emulator, all of its workers and replicas: their admin-listen where they have one.',
   ),
+  ...tlsFields(),
 };
 
 /** `--link`, empty for the default of all links. */
@@ -61,10 +63,14 @@ export class Emulators {
 }
 
 /** Connects to every address of a target, does something and closes. */
-export async function withEmulators<T>(target: string, use: (emulators: Emulators) => Promise<T>): Promise<T> {
-  const addresses = await addressesOf(target);
+export async function withEmulators<T>(
+  { emulator, tls }: { emulator: string; tls: TlsConfig },
+  use: (emulators: Emulators) => Promise<T>,
+): Promise<T> {
+  const addresses = await addressesOf(emulator);
+  const security = clientTls(tls);
   const clients = addresses.map((address) =>
-    createRpcClient(ChannelEmulatorService, { address, maxMessageBytes: 64 * 1024 * 1024 }),
+    createRpcClient(ChannelEmulatorService, { address, maxMessageBytes: 64 * 1024 * 1024, ...security }),
   );
   try {
     await Promise.all(clients.map((client) => client.waitForReady(5_000)));

@@ -19,7 +19,7 @@ export const get: Command = {
   async run(argv) {
     const { config } = loadConfigOrExit(definition, argv);
     const { link: linkId } = config;
-    const { settings, seed, position, own } = await withEmulators(config.emulator, async (emulators) =>
+    const { settings, seed, position, own } = await withEmulators(config, async (emulators) =>
       (await emulators.carrying(linkId)).getChannel({ linkId }),
     );
     if (config.json) {

@@ -46,7 +46,7 @@ export const run: Command = {
       );
     };
     // It runs at every address alike; what is shown is the first, and what failed.
-    const how = await withEmulators(config.emulator, async (emulators) => {
+    const how = await withEmulators(config, async (emulators) => {
       const [first] = emulators.clients;
       const ends = await emulators.onAll((client) =>
         readStream(client.runScenario({ scenario, detach: config.detach }), ({ status }) => {

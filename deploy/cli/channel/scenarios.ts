@@ -32,7 +32,7 @@ export const scenarios: Command = {
       process.stderr.write('semlink channel scenarios: write pause, resume or stop and the name of a scenario.\n');
       return 2;
     }
-    const all = await withEmulators(config.emulator, async (emulators) => {
+    const all = await withEmulators(config, async (emulators) => {
       if (action !== undefined) {
         const told = await emulators.onAll((client) => client.controlScenario({ name: name!, action }));
         return [told[0]!.status!];

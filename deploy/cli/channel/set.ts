@@ -30,7 +30,7 @@ export const set: Command = {
     const { config, positionals } = loadConfigOrExit(setDefinition, argv);
     const { link: linkId } = config;
     const patch = JSON.stringify(await patchFromWords(positionals));
-    const settings = await withEmulators(config.emulator, async (emulators) => {
+    const settings = await withEmulators(config, async (emulators) => {
       await emulators.onAll((client) => client.setChannel({ linkId, patch, everyLink: config.every }));
       return (await emulators.clients[0]!.getChannel({ linkId })).settings;
     });
@@ -50,7 +50,7 @@ const resetDefinition = defineConfig({
 export const reset: Command = {
   async run(argv) {
     const { config } = loadConfigOrExit(resetDefinition, argv);
-    await withEmulators(config.emulator, (emulators) =>
+    await withEmulators(config, (emulators) =>
       emulators.onAll((client) => client.resetChannel({ linkId: config.link })),
     );
     process.stdout.write(`${config.link}: follows the default\n`);

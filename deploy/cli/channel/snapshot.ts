@@ -29,7 +29,7 @@ export const snapshot: Command = {
     const out = createWriteStream(positionals[0]!);
     await once(out, 'open');
     let links = 0;
-    await withEmulators(config.emulator, async ({ clients }) => {
+    await withEmulators(config, async ({ clients }) => {
       // A link may be known at several addresses: it is written where it has come further than at those before, and what
       // is restored last counts.
       const furthest = new Map<string, bigint>();
@@ -73,7 +73,7 @@ export const restore: Command = {
     const { config, positionals } = loadConfigOrExit(restoreDefinition, argv);
     const name = positionals[0]!;
     const progress = new ProgressLine(process.stderr);
-    const links = await withEmulators(config.emulator, async (emulators) => {
+    const links = await withEmulators(config, async (emulators) => {
       let known = 0n;
       let number = 0;
       const input = createReadStream(name);

@@ -27,7 +27,7 @@ const definition = defineConfig({
 export const watch: Command = {
   async run(argv) {
     const { config } = loadConfigOrExit(definition, argv);
-    return withEmulators(config.emulator, async (emulators) => {
+    return withEmulators(config, async (emulators) => {
       const client = await emulators.carrying(config.link);
       const intervalNanos = BigInt(config.everyMs) * 1_000_000n;
       const call = client.watchChannel({ linkId: config.link, intervalNanos });

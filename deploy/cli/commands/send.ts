@@ -7,6 +7,7 @@ import { defineConfig, loadConfigOrExit, option, semlinkVersion, targetOption } 
 import { openCifar10 } from '../../../shared/data/cifar10.js';
 import { openFolder } from '../../../shared/data/folder.js';
 import type { ModelInfo } from '../../../shared/gen/semlink/v1/transmitter_encoder_pb.js';
+import { tlsFields } from '../../../shared/rpc/tls.js';
 import { startTracing, traceGroup } from '../../../shared/telemetry/index.js';
 import { ChannelControl } from '../channel-control.js';
 import type { Command } from '../command.js';
@@ -54,6 +55,7 @@ const definition = defineConfig({
       unit: 'ms',
     }),
     json: option(z.string().optional(), { description: 'Write a summary to this file.', placeholder: 'FILE' }),
+    ...tlsFields(),
     trace: traceGroup(),
   },
 });
@@ -68,6 +70,7 @@ export const send: Command = {
       linkId: config.link,
       modelVersion: config.model || undefined,
       policy: policyFrom(config),
+      tls: config.tls,
       maxInFlight: config.inFlight,
       timeoutMs: config.timeoutMs,
       reconnectWaitMs: config.reconnectWaitMs,
@@ -88,7 +91,7 @@ export const send: Command = {
           classNames: model.classNames,
         })
       : await openCifar10(config.split);
-    const control = new ChannelControl(config.emulator);
+    const control = new ChannelControl(config.emulator, config.tls);
     const seed = await control.seed(config.link);
     const tally = new Tally();
     const images = Math.min(config.images ?? source.count, source.count);

@@ -18,6 +18,7 @@ import { augmentation } from '../../../shared/data/augment.js';
 import { cifar10DataSet, cifar100DataSet, type LabelledDataSet } from '../../../shared/data/labelled-images.js';
 import { describeKnowledge, IMAGES_PER_SHARD } from '../../../shared/knowledge/description.js';
 import { openStore } from '../../../shared/knowledge/store.js';
+import { tlsFields } from '../../../shared/rpc/tls.js';
 import { jobTelemetryFields, startJobTelemetry, TeachingMetrics } from '../../../shared/telemetry/index.js';
 import type { Command } from '../command.js';
 import { s3Group } from '../knowledge-options.js';
@@ -73,6 +74,7 @@ const definition = defineConfig({
       placeholder: 'HOST:PORT',
       range: HOST_PORT_RANGE,
     }),
+    ...tlsFields(),
     set: option(z.string().optional(), {
       description: "Name of the set in the teacher-cache; default: the data set's.",
     }),
@@ -186,7 +188,7 @@ async function openTarget(
   say: (sentence: string) => void,
 ): Promise<{ target: KnowledgeTarget; place: string; close: () => void }> {
   if (config.teacherCache !== undefined) {
-    const client = new KnowledgeClient({ address: config.teacherCache });
+    const client = new KnowledgeClient({ address: config.teacherCache, tls: config.tls });
     const set = config.set ?? config.dataset;
     const place = `"${set}" at ${config.teacherCache}`;
     return { target: new CacheTarget(client, set), place, close: () => client.close() };
