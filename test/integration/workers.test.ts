@@ -93,7 +93,7 @@ describe('services of two workers each', () => {
   it('are set alike by channel control', async () => {
     const target = local.services['channel-emulator'].address;
     const patch = JSON.stringify({ channel: { snrDb: 17 } });
-    const read = await withEmulators(target, async (emulators) => {
+    const read = await withEmulators({ emulator: target }, async (emulators) => {
       await emulators.onAll((client) => client.setChannel({ linkId: '', patch }));
       const told = await emulators.onAll((client) => client.getChannel({ linkId: '' }));
       const carrying = await emulators.carrying(linkIds[0]!);

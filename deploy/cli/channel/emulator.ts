@@ -64,11 +64,11 @@ export class Emulators {
 
 /** Connects to every address of a target, does something and closes. */
 export async function withEmulators<T>(
-  { emulator, tls }: { emulator: string; tls: TlsConfig },
+  { emulator, tls }: { emulator: string; tls?: TlsConfig },
   use: (emulators: Emulators) => Promise<T>,
 ): Promise<T> {
   const addresses = await addressesOf(emulator);
-  const security = clientTls(tls);
+  const security = tls ? clientTls(tls) : {};
   const clients = addresses.map((address) =>
     createRpcClient(ChannelEmulatorService, { address, maxMessageBytes: 64 * 1024 * 1024, ...security }),
   );
