@@ -33,7 +33,9 @@ export async function startServiceProcess<R extends InstrumentedService>(
   const onLog = options.onLog ?? ((line: string) => process.stderr.write(`${line}\n`));
   const preload = compiledModule('shared/telemetry/preload.ts').href;
   const main = fileURLToPath(compiledModule(`services/${role}/main.ts`));
-  const env = { ...process.env, ...options.env };
+  // The service sees a pipe; what it says goes to the terminal of this one.
+  const isShown = options.onLog === undefined && process.stderr.isTTY === true;
+  const env = { ...(isShown && { SEMLINK_LOG_FORMAT: 'text' }), ...process.env, ...options.env };
   const child = spawn(process.execPath, [...nodeFlags(env), '--import', preload, main, ...flags], {
     // The channel tells when it serves, whatever its log says, and tells it when this process has gone.
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],

@@ -18,12 +18,12 @@ import {
 } from '../../shared/rpc/frame-stream-server.js';
 import type { PinnedClients } from '../../shared/rpc/pinned-clients.js';
 import { Relay } from '../../shared/rpc/relay.js';
-import { nowUnixNano } from '../../shared/telemetry/index.js';
+import { nowUnixNano, type StreamMark } from '../../shared/telemetry/index.js';
 import type { DelayQueue } from './air/delay-queue.js';
 import { type ControlParts, controlHandlers, refusingHandlers } from './control/control.js';
 import type { FeedbackPath } from './feedback/feedback-path.js';
 import type { AirRecorder } from './recording/air-recorder.js';
-import { type Downstream, ROLE, SymbolPath, withPassage } from './symbol-path.js';
+import { type Downstream, ROLE, SymbolPath, traceFailure, withPassage } from './symbol-path.js';
 
 type UpstreamOptions = FrameStreamServerOptions<SymbolFrame, unknown, unknown>;
 type DownstreamOptions = FrameStreamClientOptions<SymbolFrame, ReceiveRequest, ReceiveResponse, SymbolFrame>;
@@ -46,8 +46,9 @@ export interface EmulatorParts extends ControlParts {
 /** Maps streams of symbols to the air and on to the receiver-decoder, and control calls to the links. */
 export function emulatorService(parts: EmulatorParts): ServiceImplementation {
   const { telemetry, stream: streamOptions } = parts;
+  const marks = new WeakMap<FrameStream, StreamMark>();
   const relay = new Relay<Downstream>({
-    open: (upstream) => openDownstream(parts, upstream),
+    open: (upstream) => openDownstream(parts, upstream, marks.get(upstream)!),
     onOpen: () => telemetry.metrics.streamOpened('called'),
     brokenOff: 'the stream of symbols broke off',
   });
@@ -69,10 +70,14 @@ export function emulatorService(parts: EmulatorParts): ServiceImplementation {
         bytesOf: (frame) => frame.iq.length,
         onFrames: (frames, stream) => {
           if (!path) {
+            marks.set(stream, mark);
             const pathParts = { ...parts, windowBytes: streamOptions.windowBytes };
             path = new SymbolPath(pathParts, { stream, downstream: hop.to(stream), mark });
           }
           return path.propagate(frames);
+        },
+        onRefused: (frame, answer) => {
+          traceFailure(telemetry, answer, frame, { mark, sentOn: false });
         },
         onEnd: (stream) => {
           closed();
@@ -95,7 +100,11 @@ export function controlService(parts: ControlParts): ServiceImplementation {
   });
 }
 
-function openDownstream({ receiver, telemetry, feedback, hop }: EmulatorParts, upstream: FrameStream): Downstream {
+function openDownstream(
+  { receiver, telemetry, feedback, hop }: EmulatorParts,
+  upstream: FrameStream,
+  mark: StreamMark,
+): Downstream {
   return new FrameStreamClient({
     peer: { role: 'receiver-decoder', address: receiver.address },
     origin: ROLE,
@@ -104,7 +113,9 @@ function openDownstream({ receiver, telemetry, feedback, hop }: EmulatorParts, u
     toRequest: (frames) => Object.assign(create(ReceiveRequestSchema), { frames }),
     bytesOf: (frame) => frame.iq.length,
     onResult: (result, frame) => {
-      upstream.answer(withPassage(result, frame));
+      withPassage(result, frame);
+      if (result.outcome.case === 'error') traceFailure(telemetry, result, frame, { mark, sentOn: true });
+      upstream.answer(result);
     },
     onFeedback: (reports) => {
       for (const report of reports) feedback.send(report, (arrived) => upstream.feedback(arrived));

@@ -183,9 +183,11 @@ export class SymbolPath {
     if (frame.header!.traceparent !== '') this.#recordSpan(frame, passage, takenUnixNano, measuredTimeUnixNano);
     try {
       const { signal } = this.#stream;
-      return this.#downstream.send(frame, frame, signal)?.catch((error: unknown) => this.#answerError(frame, error));
+      return this.#downstream
+        .send(frame, frame, signal)
+        ?.catch((error: unknown) => this.#answerError(frame, error, { sentOn: true }));
     } catch (error) {
-      this.#answerError(frame, error);
+      this.#answerError(frame, error, { sentOn: true });
       return undefined;
     }
   }
@@ -241,23 +243,55 @@ export class SymbolPath {
 
   /** Answers a frame with what was wrong, and says so in its trace. */
   #fail(frame: SymbolFrame, error: unknown, takenUnixNano: bigint): void {
-    const { traceparent, linkId } = frame.header!;
+    const { linkId } = frame.header!;
     const known = toSemlinkError(error);
-    const { metrics, tracer } = this.#parts.telemetry;
+    const { metrics } = this.#parts.telemetry;
     if (known.code === Code.RESOURCE_EXHAUSTED && !frame.channel) metrics.channel.countLost(linkId, 'queue_full');
-    if (traceparent !== '') {
-      tracer.recordSpan(SPANS.propagate, traceparent, takenUnixNano, nowUnixNano(), {
-        stream: this.#mark,
-        attributes: { [ATTRIBUTES.link]: linkId, [ATTRIBUTES.errorCode]: known.code },
-        error: known.message,
-      });
-    }
-    this.#answerError(frame, known);
+    this.#answerError(frame, known, { sentOn: false, takenUnixNano });
   }
 
-  #answerError(frame: SymbolFrame, error: unknown): void {
-    this.#stream.answer(withPassage(errorResult(frame.header, error, ROLE), frame));
+  #answerError(frame: SymbolFrame, error: unknown, here: { sentOn: boolean; takenUnixNano?: bigint }): void {
+    const result = withPassage(errorResult(frame.header, error, ROLE), frame);
+    traceFailure(this.#parts.telemetry, result, frame, { mark: this.#mark, ...here, cause: error });
+    this.#stream.answer(result);
   }
+}
+
+/**
+ * The answer of a failed frame passes: the span of what was done to it here, unless it was sampled and has passed the air,
+ * for then it was recorded at the time.
+ *
+ * @param here.sentOn it has been over the air and was to go on to the receiver
+ * @param here.takenUnixNano when it came; not needed where its timings tell
+ * @param here.cause what was thrown, of a frame that failed here
+ */
+export function traceFailure(
+  { tracer, failures }: Telemetry,
+  { outcome }: FrameResult,
+  { header, timings, channel, channelUses }: SymbolFrame,
+  here: { mark: StreamMark; sentOn: boolean; takenUnixNano?: bigint; cause?: unknown },
+): void {
+  if (outcome.case !== 'error') return;
+  const error = outcome.value;
+  const traceId = failures.note(header, error, here.cause);
+  if (!header || !traceId) return;
+  const context = tracer.contextOf(header, traceId);
+  if (here.sentOn && context === header.traceparent) return;
+  const overTheAir = channel?.measuredTimeUnixNano ?? 0n;
+  const end = overTheAir || nowUnixNano();
+  const start = overTheAir ? end - (timings?.channelNanos ?? 0n) : (here.takenUnixNano ?? end);
+  tracer.recordSpan(SPANS.propagate, context, start, end, {
+    stream: here.mark,
+    error: error.origin === ROLE ? error.message : undefined,
+    attributes: {
+      [ATTRIBUTES.link]: header.linkId,
+      [ATTRIBUTES.sequence]: Number(header.sequence),
+      [ATTRIBUTES.channelUses]: channelUses,
+      ...(channel && { [ATTRIBUTES.channelModel]: channel.model, [ATTRIBUTES.snrDb]: channel.snrDb }),
+      [ATTRIBUTES.errorCode]: error.code,
+      [ATTRIBUTES.errorOrigin]: error.origin,
+    },
+  });
 }
 
 /** A frame that failed after the air has cost the air all the same: says so where the answer does not. */

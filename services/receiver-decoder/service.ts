@@ -4,7 +4,7 @@ import type { ChannelState, FrameResult, SymbolFrame } from '../../shared/gen/se
 import { ReceiveResponseSchema, ReceiverDecoderService } from '../../shared/gen/semlink/v1/receiver_decoder_pb.js';
 import { implementService } from '../../shared/rpc/adapter.js';
 import type { DrainList } from '../../shared/rpc/drain-list.js';
-import { resultFields } from '../../shared/rpc/frame-result.js';
+import { errorResult, resultFields } from '../../shared/rpc/frame-result.js';
 import { type FrameStream, serveFrameStream } from '../../shared/rpc/frame-stream-server.js';
 import type { StreamLimits } from '../../shared/rpc/server-config.js';
 import { ATTRIBUTES, nowUnixNano, SPANS, type StreamMark, type Telemetry } from '../../shared/telemetry/index.js';
@@ -45,6 +45,7 @@ export function receiverService(parts: ReceiverParts) {
           const taken = { stream, mark, unixNano: nowUnixNano() };
           for (const frame of frames) takeFrame(parts, frame, taken);
         },
+        onRefused: (frame, answer) => traceFailure(parts, frame, answer, { mark, unixNano: nowUnixNano() }),
         onEnd: closed,
         ...parts.stream,
         drains: parts.drains,
@@ -83,7 +84,7 @@ function takeFrame(parts: ReceiverParts, frame: SymbolFrame, taken: Taken): void
     });
     const done: Parameters<typeof model.submit>[1] = (decoded, error) => {
       if (!decoded || error) {
-        stream.fail(frame, error);
+        failFrame(parts, frame, taken, error);
         return;
       }
       recordSpan(parts, frame, decoded.timings, taken);
@@ -92,8 +93,39 @@ function takeFrame(parts: ReceiverParts, frame: SymbolFrame, taken: Taken): void
     };
     model.submit(job, done, { linkId, signal: stream.signal });
   } catch (error) {
-    stream.fail(frame, error);
+    failFrame(parts, frame, taken, error);
   }
+}
+
+/** Answers a frame that has failed. */
+function failFrame(parts: ReceiverParts, frame: SymbolFrame, taken: Taken, error: unknown): void {
+  const result = errorResult(frame.header, error, ROLE);
+  traceFailure(parts, frame, result, taken, error);
+  taken.stream.answer(result);
+}
+
+function traceFailure(
+  { telemetry }: ReceiverParts,
+  { header, channelUses }: SymbolFrame,
+  { outcome }: FrameResult,
+  { mark, unixNano }: Pick<Taken, 'mark' | 'unixNano'>,
+  cause?: unknown,
+): void {
+  if (outcome.case !== 'error') return;
+  const error = outcome.value;
+  const traceId = telemetry.failures.note(header, error, cause);
+  if (!header || !traceId) return;
+  telemetry.tracer.recordSpan(SPANS.decode, telemetry.tracer.contextOf(header, traceId), unixNano, nowUnixNano(), {
+    stream: mark,
+    error: error.message,
+    attributes: {
+      [ATTRIBUTES.link]: header.linkId,
+      [ATTRIBUTES.sequence]: Number(header.sequence),
+      [ATTRIBUTES.channelUses]: channelUses,
+      [ATTRIBUTES.errorCode]: error.code,
+      [ATTRIBUTES.errorOrigin]: error.origin,
+    },
+  });
 }
 
 /** As literals: `create` takes several times as long, and this is done for every frame. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { engineFields } from '../../shared/codec/engine-config.js';
 import { type ConfigOf, defineConfig, group, option, targetOption } from '../../shared/config/index.js';
 import { hopFields, serverFields } from '../../shared/rpc/server-config.js';
-import { telemetryFields } from '../../shared/telemetry/index.js';
+import { serviceTraceFields, telemetryFields } from '../../shared/telemetry/index.js';
 import { workerFields } from '../../shared/workers/worker-config.js';
 
 /** Every option of the transmitter-encoder. */
@@ -13,6 +13,12 @@ export const transmitterConfig = defineConfig({
     ...serverFields('127.0.0.1:50051'),
     ...workerFields(),
     ...telemetryFields('127.0.0.1:9464'),
+    trace: group({
+      ...serviceTraceFields(),
+      sampleRatio: option(z.number().min(0).max(1).default(0), {
+        description: 'Share of frames traced of clients that trace none themselves; those that do decide for theirs.',
+      }),
+    }),
     channel: targetOption('127.0.0.1:50052', 'Addresses of the channel-emulator, where symbols go.'),
     ...hopFields('channel-emulator'),
     ...engineFields({ maxBatch: 64, maxQueueBytes: 64 * 1024 * 1024, inlineFrames: 1 }),

@@ -21,19 +21,22 @@ import {
   TransmitterEncoderService,
 } from '../../shared/gen/semlink/v1/transmitter_encoder_pb.js';
 import { implementService } from '../../shared/rpc/adapter.js';
+import { CLIENT_TRACES_KEY } from '../../shared/rpc/client-traces.js';
 import type { DrainList } from '../../shared/rpc/drain-list.js';
 import { invalidArgument } from '../../shared/rpc/errors.js';
+import { errorResult } from '../../shared/rpc/frame-result.js';
 import { FrameStreamClient } from '../../shared/rpc/frame-stream-client.js';
 import { type FrameStream, serveFrameStream } from '../../shared/rpc/frame-stream-server.js';
 import type { PinnedClients } from '../../shared/rpc/pinned-clients.js';
 import { Relay } from '../../shared/rpc/relay.js';
 import type { StreamLimits } from '../../shared/rpc/server-config.js';
-import { ATTRIBUTES, nowUnixNano, SPANS, type StreamMark, type Telemetry } from '../../shared/telemetry/index.js';
+import { type FrameTrace, nowUnixNano, type StreamMark, type Telemetry } from '../../shared/telemetry/index.js';
 import type { EncodeJob } from './image-codec.js';
 import { InOrder } from './in-order.js';
 import type { LinkTable } from './links.js';
 import type { ModelChoice } from './model-choice.js';
 import { policyFrom } from './policy.js';
+import { traceAnswer, traceEncoding } from './spans.js';
 
 export const ROLE = 'transmitter-encoder';
 
@@ -49,16 +52,20 @@ export interface TransmitterParts {
   hop: StreamLimits & { frameTimeoutMs: number; reconnectWaitMs: number };
 }
 
-type Downstream = FrameStreamClient<SymbolFrame, PropagateRequest, PropagateResponse, undefined>;
+type Downstream = FrameStreamClient<SymbolFrame, PropagateRequest, PropagateResponse, Taken>;
 
 /** Where the frames of a message came from and go to, and when they came. */
-interface Taken {
+export interface Taken {
   stream: FrameStream;
   downstream: Downstream;
   inOrder: InOrder;
   mark: StreamMark;
   unixNano: bigint;
   ms: number;
+  /** Whether the client traces its images by itself. */
+  clientTraces: boolean;
+  /** Of a sampled frame, which has a copy of its own. */
+  trace: FrameTrace | undefined;
 }
 
 /** A frame on its way through the encoder. */
@@ -82,6 +89,7 @@ export function transmitterService(parts: TransmitterParts) {
     transmit: (call) => {
       const { telemetry } = parts;
       const mark = telemetry.tracer.markStream('Transmit', nowUnixNano());
+      const clientTraces = call.metadata.get(CLIENT_TRACES_KEY).length > 0;
       const closed = telemetry.metrics.streamOpened('served');
       const hop = relay.hop();
       const inOrder = new InOrder();
@@ -101,8 +109,21 @@ export function transmitterService(parts: TransmitterParts) {
           let bytes = 0;
           for (const { rgb } of frames) bytes += rgb.length;
           telemetry.metrics.addReceivedBytes(bytes);
-          const taken = { stream, downstream: hop.to(stream), inOrder, mark, unixNano: nowUnixNano(), ms: Date.now() };
+          const taken: Taken = {
+            stream,
+            downstream: hop.to(stream),
+            inOrder,
+            mark,
+            unixNano: nowUnixNano(),
+            ms: Date.now(),
+            clientTraces,
+            trace: undefined,
+          };
           for (const frame of frames) takeFrame(parts, frame, taken);
+        },
+        onRefused: ({ header }, answer) => {
+          const now = nowUnixNano();
+          traceAnswer(telemetry, answer, header, { mark, unixNano: now, clientTraces, trace: undefined });
         },
         onEnd: (stream) => {
           closed();
@@ -123,7 +144,8 @@ function openDownstream(parts: TransmitterParts, upstream: FrameStream): Downstr
     peers: channel.peers((client) => client.propagate()),
     toRequest: (frames) => Object.assign(create(PropagateRequestSchema), { frames }),
     bytesOf: (frame) => frame.iq.length,
-    onResult: (result) => {
+    onResult: (result, taken, frame) => {
+      if (taken.trace || result.outcome.case === 'error') traceAnswer(telemetry, result, frame.header, taken, frame);
       upstream.answer(result);
     },
     onFeedback: (feedback) => {
@@ -139,9 +161,12 @@ function openDownstream(parts: TransmitterParts, upstream: FrameStream): Downstr
 }
 
 /** Checks one image, decides its length and has it encoded and sent on. What is wrong with it becomes its answer. */
-function takeFrame(parts: TransmitterParts, frame: ImageFrame, taken: Taken): void {
-  const { metrics } = parts.telemetry;
-  const { stream } = taken;
+function takeFrame(parts: TransmitterParts, frame: ImageFrame, message: Taken): void {
+  const { metrics, tracer } = parts.telemetry;
+  const { stream } = message;
+  const trace = tracer.enter(frame.header!, message.clientTraces);
+  const taken = trace ? { ...message, trace } : message;
+  const fail = (error: unknown) => failFrame(parts, frame, taken, error);
   try {
     const { linkId, modelVersion } = frame.header!;
     const model = parts.models.get(modelVersion || parts.choice.of(linkId));
@@ -163,18 +188,25 @@ function takeFrame(parts: TransmitterParts, frame: ImageFrame, taken: Taken): vo
     const ready = taken.inOrder.place();
     const encoded: Parameters<typeof model.submit>[1] = (done, error) => {
       ready(() => {
-        if (!done || error) stream.fail(frame, error);
+        if (!done || error) fail(error);
         else sendOn(parts, encoding, done.result, done.timings);
       });
     };
     try {
       model.submit(job, encoded, { linkId, signal: stream.signal });
     } catch (error) {
-      ready(() => stream.fail(frame, error));
+      ready(() => fail(error));
     }
   } catch (error) {
-    stream.fail(frame, error);
+    fail(error);
   }
+}
+
+/** Answers a frame that has failed here. */
+function failFrame({ telemetry }: TransmitterParts, { header }: ImageFrame, taken: Taken, error: unknown): void {
+  const result = errorResult(header, error, ROLE);
+  traceAnswer(telemetry, result, header, taken, undefined, error);
+  taken.stream.answer(result);
 }
 
 function sendOn(parts: TransmitterParts, encoding: Encoding, symbols: Float32Array, timings: EngineTimings): void {
@@ -182,12 +214,12 @@ function sendOn(parts: TransmitterParts, encoding: Encoding, symbols: Float32Arr
   const { stream, downstream } = taken;
   try {
     const { iq, scale } = encodeSymbols(parts.symbolFormat, symbols);
-    recordSpan(parts, encoding, timings);
+    if (taken.trace) traceEncoding(parts.telemetry, encoding, taken.trace, timings);
     // As literals: `create` takes several times as long, and this is done for every frame.
     const out: SymbolFrame = {
       $typeName: 'semlink.v1.SymbolFrame',
       // The receiver must decode with the model that encoded, whatever its own default is.
-      header: { ...frame.header!, modelVersion },
+      header: { ...frame.header!, modelVersion, ...(taken.trace && { traceparent: taken.trace.traceparent }) },
       format: parts.symbolFormat,
       channelUses: decision.channelUses,
       sc16Scale: scale,
@@ -206,31 +238,10 @@ function sendOn(parts: TransmitterParts, encoding: Encoding, symbols: Float32Arr
       },
     };
     // The upstream window bounds what can wait here: a frame counts against it until it is answered.
-    downstream.send(out, undefined, stream.signal)?.catch((error: unknown) => stream.fail(frame, error));
+    downstream.send(out, taken, stream.signal)?.catch((error: unknown) => failFrame(parts, frame, taken, error));
   } catch (error) {
-    stream.fail(frame, error);
+    failFrame(parts, frame, taken, error);
   }
-}
-
-function recordSpan(
-  { telemetry }: TransmitterParts,
-  { frame, decision, modelVersion, taken }: Encoding,
-  timings: EngineTimings,
-): void {
-  const { traceparent, linkId, sequence } = frame.header!;
-  if (!traceparent) return;
-  telemetry.tracer.recordSpan(SPANS.encode, traceparent, taken.unixNano, nowUnixNano(), {
-    stream: taken.mark,
-    attributes: {
-      [ATTRIBUTES.link]: linkId,
-      [ATTRIBUTES.sequence]: Number(sequence),
-      [ATTRIBUTES.modelVersion]: modelVersion,
-      [ATTRIBUTES.channelUses]: decision.channelUses,
-      [ATTRIBUTES.rateReason]: decision.reason,
-      [ATTRIBUTES.batchSize]: timings.batchSize,
-      [ATTRIBUTES.queueSeconds]: timings.queueNanos / 1e9,
-    },
-  });
 }
 
 function checkImage(frame: ImageFrame, { width, height }: { width: number; height: number }, model: string): void {

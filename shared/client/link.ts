@@ -1,7 +1,10 @@
 import { create } from '@bufbuild/protobuf';
+import { Metadata } from '@grpc/grpc-js';
 import type { RatePolicy } from '../codec/rate-control.js';
 import {
   type ChannelStateFeedback,
+  type FrameError,
+  type FrameHeader,
   FrameHeaderSchema,
   type FrameResult,
   type ImageFrame,
@@ -14,12 +17,19 @@ import {
   type TransmitResponse,
   TransmitterEncoderService,
 } from '../gen/semlink/v1/transmitter_encoder_pb.js';
+import { CLIENT_TRACES_KEY } from '../rpc/client-traces.js';
 import { checkLinkId } from '../rpc/frame-header.js';
 import { FrameStreamClient } from '../rpc/frame-stream-client.js';
 import { PinnedClients } from '../rpc/pinned-clients.js';
 import { clientTls, type TlsConfig } from '../rpc/tls.js';
-import { ATTRIBUTES, type FrameRoot, FrameTracer, nowUnixNano } from '../telemetry/index.js';
+import { ATTRIBUTES, FrameFailures, type FrameRoot, FrameTracer, nowUnixNano } from '../telemetry/index.js';
 import { policyMessage } from './policy.js';
+
+/** `FrameError.origin` of what is said here. */
+const ROLE = 'client';
+
+/** Images a second that fail and are traced though they were not sampled. */
+const FAILURES_PER_SECOND = 20;
 
 /** An image to send. */
 export interface LinkImage {
@@ -60,7 +70,10 @@ export interface LinkOptions {
   timeoutMs?: number;
   /** How long images wait for a transmitter that is down before they are answered UNAVAILABLE, ms. Default 2,000. */
   reconnectWaitMs?: number;
-  /** Share of images traced, 0 to 1. Default 0. */
+  /**
+   * Share of images traced, 0 to 1; those that fail are traced besides, 20 a second at most. Default: none, not even those.
+   * Needs OTEL_EXPORTER_OTLP_ENDPOINT and `startTracing`.
+   */
   traceSampleRatio?: number;
   /** Files for TLS; `ca` alone encrypts, `cert` and `key` are shown where the transmitter asks. Default: plain text. */
   tls?: Partial<TlsConfig> | undefined;
@@ -91,6 +104,7 @@ export class SemanticLink {
   readonly #clients: PinnedClients<typeof TransmitterEncoderService.method>;
   readonly #stream: FrameStreamClient<ImageFrame, TransmitRequest, TransmitResponse, Sent<unknown>>;
   readonly #tracer: FrameTracer;
+  readonly #failures: FrameFailures;
   readonly #maxInFlight: number;
   readonly #waiting: (() => void)[] = [];
   #policy: RatePolicy | undefined;
@@ -104,7 +118,9 @@ export class SemanticLink {
     this.#options = options;
     this.#policy = options.policy;
     this.#maxInFlight = options.maxInFlight ?? 256;
-    this.#tracer = new FrameTracer('client', options.traceSampleRatio ?? 0);
+    this.#tracer = new FrameTracer(ROLE, { sampleRatio: options.traceSampleRatio ?? 0 });
+    const traces = options.traceSampleRatio !== undefined;
+    this.#failures = new FrameFailures({ service: ROLE, traces, tracesPerSecond: FAILURES_PER_SECOND });
     this.#clients = new PinnedClients(TransmitterEncoderService, {
       role: 'transmitter-encoder',
       address,
@@ -112,13 +128,13 @@ export class SemanticLink {
     });
     this.#stream = new FrameStreamClient({
       peer: { role: 'transmitter-encoder', address },
-      origin: 'client',
-      peers: this.#clients.peers((client) => client.transmit()),
+      origin: ROLE,
+      peers: this.#clients.peers((client) => client.transmit({ metadata: streamMetadata(traces) })),
       toRequest: (frames) => create(TransmitRequestSchema, { frames }),
       bytesOf: (frame) => frame.rgb.length,
       // A new stream may be to another replica, which does not know the link's policy yet.
       greeting: () => (this.#policy ? this.#policyRequest(linkId, this.#policy) : undefined),
-      onResult: (result, sent) => this.#answered(result, sent),
+      onResult: (result, sent, { header }) => this.#answered(result, sent, header!),
       // The window is counted in images here; its bytes only have to be out of the way.
       windowBytes: Number.MAX_SAFE_INTEGER,
       ...(options.onFeedback && { onFeedback: options.onFeedback }),
@@ -212,7 +228,7 @@ export class SemanticLink {
     const { linkId, modelVersion } = this.#options;
     const sequence = this.#sequence++;
     const startUnixNano = nowUnixNano();
-    const root = this.#tracer.startRoot({ linkId, sequence, startUnixNano });
+    const root = this.#tracer.startRoot({ linkId, sequence, captureTimeUnixNano: startUnixNano });
     const frame = create(ImageFrameSchema, {
       header: create(FrameHeaderSchema, {
         linkId,
@@ -231,12 +247,22 @@ export class SemanticLink {
     this.#stream.trySend(frame, sent as Sent<unknown>);
   }
 
-  #answered(result: FrameResult, { context, startUnixNano, root, label, answered }: Sent<unknown>): void {
+  #answered(result: FrameResult, sent: Sent<unknown>, header: FrameHeader): void {
+    const { context, startUnixNano, root, label, answered } = sent;
     const endUnixNano = nowUnixNano();
     this.#inFlight--;
     this.#signalRoom();
-    if (root) endRoot(root, result, label, endUnixNano);
+    if (result.outcome.case === 'error') this.#traceFailure(root, header, result.outcome.value, endUnixNano);
+    else if (root) endRoot(root, result, label, endUnixNano);
     answered({ context, result, latencySeconds: Number(endUnixNano - startUnixNano) / 1e9 });
+  }
+
+  #traceFailure(root: FrameRoot | undefined, header: FrameHeader, error: FrameError, endUnixNano: bigint): void {
+    const traceId = this.#failures.note(header, error);
+    const attributes = { [ATTRIBUTES.errorCode]: error.code, [ATTRIBUTES.errorOrigin]: error.origin };
+    const outcome = { endUnixNano, error: error.message, attributes };
+    if (root) root.end(outcome);
+    else if (traceId) this.#tracer.recordFailedRoot(header, traceId, outcome);
   }
 
   #room(): Promise<void> {
@@ -256,23 +282,25 @@ export class SemanticLink {
   }
 }
 
+function streamMetadata(traces: boolean): Metadata {
+  const metadata = new Metadata();
+  if (traces) metadata.set(CLIENT_TRACES_KEY, '1');
+  return metadata;
+}
+
 function endRoot(
   root: FrameRoot,
   { outcome, channelUses }: FrameResult,
   label: number | undefined,
   endUnixNano: bigint,
 ) {
-  if (outcome.case !== 'classification') {
-    const { message, code } = outcome.value ?? { message: 'no outcome', code: 2 };
-    root.end({ endUnixNano, error: message, attributes: { [ATTRIBUTES.errorCode]: code } });
-    return;
-  }
+  const answered = outcome.case === 'classification' ? outcome.value.label : undefined;
   root.end({
     endUnixNano,
     attributes: {
-      [ATTRIBUTES.label]: outcome.value.label,
       [ATTRIBUTES.channelUses]: channelUses,
-      ...(label !== undefined && { [ATTRIBUTES.correct]: label === outcome.value.label }),
+      ...(answered !== undefined && { [ATTRIBUTES.label]: answered }),
+      ...(answered !== undefined && label !== undefined && { [ATTRIBUTES.correct]: label === answered }),
     },
   });
 }

@@ -238,7 +238,7 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
     this.#pending.take(pending.linkId, pending.sequence);
     pending.answered = true;
     this.#window.release(pending.bytes);
-    this.#options.onResult(result, pending.context);
+    this.#options.onResult(result, pending.context, pending.frame);
   }
 
   /** Answers frames that are no longer pending. */
@@ -246,7 +246,7 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
     for (const sent of frames) {
       sent.answered = true;
       this.#window.release(sent.bytes);
-      this.#options.onResult(errorResult(sent.frame.header, error, this.#options.origin), sent.context);
+      this.#options.onResult(errorResult(sent.frame.header, error, this.#options.origin), sent.context, sent.frame);
     }
   }
 

@@ -18,8 +18,8 @@ export interface FrameStreamClientOptions<F extends FrameLike, Req, Res extends 
   toRequest: (frames: F[]) => Req;
   /** Payload bytes of a frame; a fixed overhead is added to them. */
   bytesOf: (frame: F) => number;
-  /** Exactly once per admitted frame, with the context that was sent along. Must not throw. */
-  onResult: (result: FrameResult, context: C) => void;
+  /** Exactly once per admitted frame, with the context that was sent along and the frame. Must not throw. */
+  onResult: (result: FrameResult, context: C, frame: F) => void;
   /** An answer came for a frame that is not in flight (any more), and was dropped. */
   onStray?: () => void;
   onFeedback?: (feedback: ChannelStateFeedback[]) => void;

@@ -39,6 +39,8 @@ export interface FrameStreamServerOptions<F extends FrameLike, Req, Res> {
   onFrames: (frames: F[], stream: FrameStream) => void | Promise<void>;
   /** Before `onFrames`, for the rest of the message. A throw breaks the stream with the error's status. */
   onRequest?: (request: Req, stream: FrameStream) => void;
+  /** A frame was not taken: its header is unsound, its number in use, or its message too large. Its answer is on its way. */
+  onRefused?: (frame: F, answer: FrameResult) => void;
   /** The stream is over, for whatever reason; once. */
   onEnd?: (stream: FrameStream) => void;
   /**
@@ -216,6 +218,7 @@ class ServedStream<F extends FrameLike, Req, Res> implements FrameStream {
   #refuse(frame: F, problem: SemlinkError): void {
     this.#heldBytes += frameOverheadBytes;
     const result = errorResult(frame.header, problem, this.#options.origin);
+    this.#options.onRefused?.(frame, result);
     const refused = new TakenFrame(result.linkId, result.sequence, frameOverheadBytes);
     refused.result = result;
     this.#batch.push(refused, answerBytes(result));

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { HOST_PORT_RANGE, hostPort } from '../config/address.js';
 import { group, option } from '../config/option.js';
-import { LOG_LEVELS } from './logger.js';
+import { LOG_FORMATS, LOG_LEVELS } from './logger.js';
 
 /** Collector and sampling, for services and for the client alike. */
 export function traceGroup() {
@@ -25,6 +25,14 @@ export function logLevelOption() {
   });
 }
 
+/** Form of the log; one variable for all services, since those of one machine are read together. */
+export function logFormatOption() {
+  return option(z.enum(LOG_FORMATS).default('auto'), {
+    description: 'Form of the log: json, one object a line; text, for people; auto: text where it is a terminal.',
+    env: 'SEMLINK_LOG_FORMAT',
+  });
+}
+
 /**
  * Fields every service's configuration takes in by `...telemetryFields('127.0.0.1:9464')`.
  *
@@ -36,6 +44,7 @@ export function telemetryFields(metricsListen: string) {
     telemetry: option(z.enum(['on', 'off']).default('on'), {
       description: 'off: frames are neither measured nor traced; the log, /healthz and /readyz stay.',
     }),
+    logFormat: logFormatOption(),
     metrics: group({
       listen: option(z.union([z.literal('off'), hostPort()]).default(metricsListen), {
         description: 'Where to serve /metrics, /healthz and /readyz; off: nowhere.',
@@ -47,8 +56,17 @@ export function telemetryFields(metricsListen: string) {
         unit: 'links',
       }),
     }),
-    trace: group({
-      otlpEndpoint: traceGroup().shape.otlpEndpoint,
+    trace: group(serviceTraceFields()),
+  };
+}
+
+/** What of its spans a service can be told. */
+export function serviceTraceFields() {
+  return {
+    otlpEndpoint: traceGroup().shape.otlpEndpoint,
+    failuresPerSecond: option(z.number().min(0).max(10_000).default(20), {
+      description: 'Frames that fail here and are traced though they were not sampled, at most; 0: none.',
+      unit: 'frames/s',
     }),
   };
 }

@@ -1,4 +1,4 @@
-import { hashFrame } from './frame-tracer.js';
+import { samplingHash } from './frame-identity.js';
 
 /** A share of all frames, by a hash of link and sequence: the same frames in every run and in every service. */
 export class FrameSampler {
@@ -11,6 +11,6 @@ export class FrameSampler {
   }
 
   takes(linkId: string, sequence: bigint): boolean {
-    return this.#threshold > 0 && hashFrame(linkId, sequence) < this.#threshold;
+    return this.#threshold > 0 && samplingHash(linkId, sequence) < this.#threshold;
   }
 }

@@ -2,14 +2,39 @@ export { BoundedLabels, DEFAULT_LINK_LIMIT, LinkLabels } from './bounded-labels.
 export { nowUnixNano } from './clock.js';
 export type { BatchClosedBy } from './engine-metrics.js';
 export type { Exposition } from './exposition.js';
-export { jobTelemetryFields, logLevelOption, telemetryFields, traceGroup } from './fields.js';
+export {
+  jobTelemetryFields,
+  logFormatOption,
+  logLevelOption,
+  serviceTraceFields,
+  telemetryFields,
+  traceGroup,
+} from './fields.js';
+export { FrameFailures, type FrameFailuresOptions } from './frame-failures.js';
+export { type FrameIdentity, frameTraceId } from './frame-identity.js';
 export { FrameSampler } from './frame-sampler.js';
-export { type FrameRoot, FrameTracer, type SpanDetails, type StreamMark } from './frame-tracer.js';
+export {
+  type FrameRoot,
+  type FrameTrace,
+  FrameTracer,
+  type SpanDetails,
+  type StreamMark,
+} from './frame-tracer.js';
 export { type GpuReading, GpuWatch, gpuIsVisible } from './gpu-watch.js';
 export { type Readiness, startTelemetryServer, type TelemetryServer } from './http.js';
 export { type JobTelemetry, startJobTelemetry, TeachingMetrics, TrainingMetrics } from './job-metrics.js';
 export type { KnowledgeMetrics } from './knowledge-metrics.js';
-export { createLogger, LOG_LEVELS, type Logger, type LogLevel, type LogStream, traceFields } from './logger.js';
+export {
+  createLogger,
+  LOG_FORMATS,
+  LOG_LEVELS,
+  type LogFields,
+  type LogFormat,
+  type Logger,
+  type LogLevel,
+  type LogStream,
+  traceFields,
+} from './logger.js';
 export { ServiceMetrics, type ServiceMetricsOptions } from './metrics.js';
 export {
   ALL_SERVICES,

@@ -38,11 +38,11 @@ describe('a log line', () => {
   });
 
   test('is readable for people who ask for it, with the stack of an error', () => {
-    const { lines, logger } = capture({ format: 'human' });
-    logger.info({ port: 1, peer: 'a:1' }, 'listening');
+    const { lines, logger } = capture({ format: 'text' });
+    logger.info({ links: 1, peer: 'a:1' }, 'listening');
     logger.error({ error: new Error('made up') }, 'failed');
     expect(lines[0]).toMatch(
-      /^\d\d:\d\d:\d\d\.\d{3} {2}INFO {3}channel-emulator {2}listening {2}port=1 {2}peer=a:1\n$/,
+      /^\d\d:\d\d:\d\d\.\d{3} {2}INFO {3}channel-emulator {2}listening {2}links=1 {2}peer=a:1\n$/,
     );
     expect(lines[1]).toMatch(/ERROR {2}channel-emulator {2}failed\n {4}Error: made up\n {8}at /);
   });

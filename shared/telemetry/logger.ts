@@ -1,12 +1,33 @@
-import { destination, type Logger, pino, stdSerializers, stdTimeFunctions } from 'pino';
+import { destination, pino, stdSerializers, stdTimeFunctions } from 'pino';
 import { semlinkVersion } from '../config/version.js';
-import { LOG_FIELDS } from './names.js';
+import { LOG_FIELDS, type LogField } from './names.js';
 import { parseTraceparent } from './traceparent.js';
-
-export type { Logger } from 'pino';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** `json`: one object a line, for machines; `text`: for eyes; `auto`: text on a terminal. */
+export const LOG_FORMATS = ['auto', 'json', 'text'] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+/** What a log line may hold besides its message: fields of the schema, so that the compiler refuses others. */
+export type LogFields = { readonly [Field in LogField]?: unknown };
+
+interface LogLine {
+  (fields: LogFields, message: string): void;
+  (message: string): void;
+}
+
+/** A logger whose fields are those of `LOG_FIELDS`. A pino one is. */
+export interface Logger {
+  readonly trace: LogLine;
+  readonly debug: LogLine;
+  readonly info: LogLine;
+  readonly warn: LogLine;
+  readonly error: LogLine;
+  readonly fatal: LogLine;
+  isLevelEnabled(level: LogLevel): boolean;
+}
 
 /** Anything that takes text; lines end in a newline. */
 export interface LogStream {
@@ -17,8 +38,8 @@ export interface LoggerOptions {
   readonly service: string;
   /** Default `info`. */
   readonly level?: LogLevel;
-  /** `json`: one object a line, for machines; `human`: for eyes; `auto` (default): human on a terminal. */
-  readonly format?: 'auto' | 'json' | 'human';
+  /** Default `auto`. */
+  readonly format?: LogFormat;
   /** Default: standard error, written at once so that nothing is lost at an exit. */
   readonly stream?: LogStream;
 }
@@ -26,7 +47,7 @@ export interface LoggerOptions {
 /** Makes a service's logger. Field names are those of `LOG_FIELDS`; errors go in as `{ error }`. */
 export function createLogger({ service, level = 'info', format = 'auto', stream }: LoggerOptions): Logger {
   const target: LogStream = stream ?? destination({ fd: 2, sync: true });
-  const isHuman = format === 'human' || (format === 'auto' && stream === undefined && process.stderr.isTTY === true);
+  const isText = format === 'text' || (format === 'auto' && stream === undefined && process.stderr.isTTY === true);
   return pino(
     {
       level,
@@ -37,18 +58,18 @@ export function createLogger({ service, level = 'info', format = 'auto', stream 
       formatters: { level: (label) => ({ [LOG_FIELDS.level]: label }) },
       serializers: { [LOG_FIELDS.error]: stdSerializers.err },
     },
-    isHuman ? { write: (line: string) => target.write(formatHuman(line)) } : target,
+    isText ? { write: (line: string) => target.write(formatText(line)) } : target,
   );
 }
 
 /** Fields that tie a log line to a frame's trace; none when the frame is not sampled. */
-export function traceFields(traceparent: string): Record<string, string> {
+export function traceFields(traceparent: string): LogFields {
   const context = parseTraceparent(traceparent);
   return context ? { [LOG_FIELDS.traceId]: context.traceId, [LOG_FIELDS.spanId]: context.spanId } : {};
 }
 
 /** One JSON line as a line for eyes: `12:00:01.123 WARN  transmitter-encoder  message  key=value`. */
-export function formatHuman(line: string): string {
+export function formatText(line: string): string {
   const { time, level, message, service, version, error, ...rest } = JSON.parse(line) as Record<string, unknown>;
   const clock = String(time).slice(11, 23);
   const pairs = Object.entries(rest).map(([key, value]) => {

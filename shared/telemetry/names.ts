@@ -739,16 +739,36 @@ export const OTHER = 'other';
 export const SPANS = {
   /** Client: from capture to answer. The root of the frame's trace. */
   send: 'semlink.send',
+  /** Transmitter: from taking the frame to its answer; everything that happens to it lies under it and within it. */
+  transmit: 'semlink.transmit',
   /** Transmitter: from taking the frame to having its symbols. */
   encode: 'semlink.encode',
   /** Channel emulator: from taking the symbols to having sent them on. */
   propagate: 'semlink.propagate',
   /** Receiver: from taking the symbols to having the answer. */
   decode: 'semlink.decode',
-  /** A child of `encode` or `decode`: waiting for a batch. */
-  queue: 'semlink.queue',
   /** Zero-length mark of a stream's opening, which frames link to; a stream itself is never a span. */
   stream: 'semlink.stream',
+  /** A training run, `semlink train` or `semlink distill`. The root of the job's trace. */
+  distill: 'semlink.distill',
+  /** Of a training run: reading what a teacher has said, from a store. */
+  readKnowledge: 'semlink.knowledge.read',
+  /** Of a training run: one pass over the images, or what is left of it. */
+  epoch: 'semlink.distill.epoch',
+  /** Of a training run: accuracy over length, SNR and channel on held-out images. */
+  calibrate: 'semlink.distill.calibrate',
+  /** Of a training run: writing the model into its folder. */
+  publishModel: 'semlink.distill.publish',
+  /** One worker of `semlink teach`. The root of the job's trace. */
+  teach: 'semlink.teach',
+  /** Of teaching: one shard, asked of the teacher and stored. */
+  shard: 'semlink.teach.shard',
+  /** Of a shard: storing it. */
+  storeShard: 'semlink.teach.store',
+  /** Of teaching: publishing the set, if no shard of it is missing. */
+  publishKnowledge: 'semlink.teach.publish',
+  /** Teacher-cache: one call, under the job that called. */
+  knowledgeCall: 'semlink.knowledge.call',
 } as const;
 export type SpanName = (typeof SPANS)[keyof typeof SPANS];
 
@@ -768,8 +788,25 @@ export const ATTRIBUTES = {
   label: 'semlink.label',
   correct: 'semlink.correct',
   errorCode: 'semlink.error.code',
+  errorOrigin: 'semlink.error.origin',
   peer: 'semlink.peer',
   rpc: 'rpc.method',
+  seed: 'semlink.seed',
+  images: 'semlink.images',
+  views: 'semlink.views',
+  teacher: 'semlink.teacher',
+  knowledgeSet: 'semlink.knowledge.set',
+  records: 'semlink.knowledge.records',
+  bytes: 'semlink.bytes',
+  epoch: 'semlink.epoch',
+  step: 'semlink.step',
+  loss: 'semlink.loss',
+  semanticBits: 'semlink.semantic_bits',
+  accuracy: 'semlink.accuracy',
+  imagesPerSecond: 'semlink.images_per_second',
+  points: 'semlink.calibration.points',
+  firstImage: 'semlink.shard.first_image',
+  outcome: 'semlink.outcome',
 } as const;
 
 /** Fields of a log line. */
@@ -786,7 +823,33 @@ export const LOG_FIELDS = {
   sequence: 'sequence',
   peer: 'peer',
   address: 'address',
+  /** google.rpc.Code of a failed frame, by name. */
+  code: 'code',
+  /** Why it failed, in a word. */
+  cause: 'cause',
+  /** Lines like this one that were left out since the last. */
+  suppressed: 'suppressed',
+  /** Addresses of what else a service serves. */
+  admin: 'admin',
+  metrics: 'metrics',
+  /** Links that something was done to; a number. */
+  links: 'links',
+  /** What a channel was set to. */
+  channelModel: 'model',
+  snrDb: 'snr_db',
+  budget: 'budget',
+  /** Whether the default channel was among what was restored. */
+  defaultChannel: 'default_channel',
+  scenario: 'scenario',
+  state: 'state',
+  detach: 'detach',
+  steps: 'steps',
+  detail: 'detail',
+  /** Set of knowledge, and the kind of a fault in it. */
+  set: 'set',
+  kind: 'kind',
 } as const;
+export type LogField = (typeof LOG_FIELDS)[keyof typeof LOG_FIELDS];
 
 /** google.rpc.Code by number. */
 export const CODE_NAMES = [

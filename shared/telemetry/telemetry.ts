@@ -1,6 +1,8 @@
+import { FailureLog } from './failure-log.js';
+import { FrameFailures } from './frame-failures.js';
 import { FrameTracer } from './frame-tracer.js';
 import { type Readiness, startTelemetryServer, type TelemetryServer } from './http.js';
-import { createLogger, type Logger, type LogLevel } from './logger.js';
+import { createLogger, type LogFormat, type Logger, type LogLevel } from './logger.js';
 import { ServiceMetrics } from './metrics.js';
 import type { InstrumentedService } from './names.js';
 import { startTracing } from './tracing.js';
@@ -9,8 +11,14 @@ import { startTracing } from './tracing.js';
 export interface TelemetryConfig {
   readonly logLevel: LogLevel;
   readonly telemetry?: 'on' | 'off';
+  readonly logFormat: LogFormat;
   readonly metrics: { readonly listen: string; readonly linkLimit: number };
-  readonly trace: { readonly otlpEndpoint?: string | undefined };
+  readonly trace: {
+    readonly otlpEndpoint?: string | undefined;
+    readonly failuresPerSecond: number;
+    /** The first service's alone. */
+    readonly sampleRatio?: number;
+  };
 }
 
 /** Everything a service reports with, started together and stopped together. */
@@ -18,6 +26,8 @@ export interface Telemetry {
   readonly logger: Logger;
   readonly metrics: ServiceMetrics;
   readonly tracer: FrameTracer;
+  /** Told of every frame that has no result. */
+  readonly failures: FrameFailures;
   /** Undefined when `metrics.listen` is off. */
   readonly server: TelemetryServer | undefined;
   /** Says from when on, and how, readiness is known; until then /readyz answers 503. */
@@ -41,7 +51,7 @@ export async function startTelemetry(options: {
   readonly processMetrics?: boolean;
 }): Promise<Telemetry> {
   const { service, config } = options;
-  const logger = options.logger ?? createLogger({ service, level: config.logLevel });
+  const logger = options.logger ?? createLogger({ service, level: config.logLevel, format: config.logFormat });
   const enabled = config.telemetry !== 'off';
   const metrics = new ServiceMetrics(service, {
     enabled,
@@ -65,15 +75,23 @@ export async function startTelemetry(options: {
   });
   // The preload may have started it.
   if (!enabled) await tracing.stop(0);
+  const failureLog = new FailureLog(logger);
   return {
     logger,
     metrics,
     server,
-    tracer: new FrameTracer(service),
+    tracer: new FrameTracer(service, { sampleRatio: tracing.enabled ? (config.trace.sampleRatio ?? 0) : 0 }),
+    failures: new FrameFailures({
+      service,
+      traces: enabled && tracing.enabled,
+      tracesPerSecond: config.trace.failuresPerSecond,
+      log: failureLog,
+    }),
     setReadiness(next) {
       readiness = next;
     },
     async stop(limitMs) {
+      failureLog.flush();
       await tracing.stop(limitMs);
       await server?.close();
     },

@@ -7,15 +7,24 @@ const FORM = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
  * never be a reason to refuse its frame.
  */
 export function parseTraceparent(text: string): SpanContext | undefined {
+  const context = readTraceparent(text);
+  return context && isSampledContext(context) ? context : undefined;
+}
+
+/** Reads a W3C traceparent, sampled or not; undefined when it is empty or malformed. */
+export function readTraceparent(text: string): SpanContext | undefined {
   if (text === '') return undefined;
   const match = FORM.exec(text);
   if (!match) return undefined;
   const [, version = '', traceId = '', spanId = '', flags = '', more] = match;
   if (version === 'ff' || (version === '00' && more !== undefined)) return undefined;
   if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
-  const traceFlags = Number.parseInt(flags, 16);
-  if ((traceFlags & TraceFlags.SAMPLED) === 0) return undefined;
-  return { traceId, spanId, traceFlags: TraceFlags.SAMPLED, isRemote: true };
+  return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & TraceFlags.SAMPLED, isRemote: true };
+}
+
+/** Whether the one who gave the context had its span sampled. */
+export function isSampledContext({ traceFlags }: SpanContext): boolean {
+  return (traceFlags & TraceFlags.SAMPLED) !== 0;
 }
 
 /** Writes the traceparent of a span, to go into a frame. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DiagLogLevel, diag, trace } from '@opentelemetry/api';
 import { semlinkVersion } from '../config/version.js';
+import { ChosenIds } from './span-ids.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -82,7 +83,7 @@ export async function startTracing(options: {
 }
 
 async function startSdk(serviceName: string, env: Environment): Promise<Sdk | undefined> {
-  const { NodeSDK, resources } = await import('@opentelemetry/sdk-node');
+  const { NodeSDK, resources, tracing } = await import('@opentelemetry/sdk-node');
   const started = new NodeSDK({
     serviceName,
     resource: resources.defaultResource().merge(
@@ -93,6 +94,8 @@ async function startSdk(serviceName: string, env: Environment): Promise<Sdk | un
     ),
     // Command lines and user names are nobody's business at the collector.
     resourceDetectors: [resources.envDetector, resources.hostDetector],
+    // The trace of a frame has the id that the frame's identity implies.
+    idGenerator: new ChosenIds(new tracing.RandomIdGenerator()),
     // Metrics are scraped and logs go to stderr.
     metricReaders: [],
     logRecordProcessors: [],

@@ -8,19 +8,18 @@ import { ATTRIBUTES, FrameTracer, nowUnixNano, SPANS, startTracing } from '../..
 const warnings: string[] = [];
 const tracing = await startTracing({ serviceName: 'ignored', warn: (sentence) => warnings.push(sentence) });
 
-const client = new FrameTracer('client', 1);
+const client = new FrameTracer('client', { sampleRatio: 1 });
 const start = nowUnixNano();
-const root = client.startRoot({ linkId: 'link-1', sequence: 7n, startUnixNano: start });
+const root = client.startRoot({ linkId: 'link-1', sequence: 7n, captureTimeUnixNano: start });
 const header = root?.traceparent ?? '';
 
 const transmitter = new FrameTracer('transmitter-encoder');
 const stream = transmitter.markStream('Transmit', start, { [ATTRIBUTES.peer]: '127.0.0.1:1' });
 const at = (micros: bigint): bigint => start + micros * 1000n;
-const encode = transmitter.recordSpan(SPANS.encode, header, at(100n), at(400n), {
+transmitter.recordSpan(SPANS.encode, header, at(100n), at(400n), {
   stream,
   attributes: { [ATTRIBUTES.channelUses]: 8, [ATTRIBUTES.snrDb]: -6.5, [ATTRIBUTES.correct]: true },
 });
-transmitter.recordSpan(SPANS.queue, encode, at(100n), at(300n));
 new FrameTracer('channel-emulator').recordSpan(SPANS.propagate, header, at(500n), at(600n));
 new FrameTracer('receiver-decoder').recordSpan(SPANS.decode, header, at(700n), at(900n), { error: 'a made-up fault' });
 root?.end({ endUnixNano: at(1000n), attributes: { [ATTRIBUTES.label]: 3 } });

@@ -29,7 +29,7 @@ import type { ServiceHandlers } from '../../../shared/rpc/adapter.js';
 import type { DrainList } from '../../../shared/rpc/drain-list.js';
 import { Code, failedPrecondition, invalidArgument, SemlinkError, toGrpcStatus } from '../../../shared/rpc/errors.js';
 import { checkLinkId } from '../../../shared/rpc/frame-header.js';
-import { nowUnixNano, type Telemetry } from '../../../shared/telemetry/index.js';
+import { LOG_FIELDS, type LogFields, nowUnixNano, type Telemetry } from '../../../shared/telemetry/index.js';
 import type { Links } from '../links.js';
 import type { ScenarioProgress } from '../scenario/player.js';
 import type { Scenarios } from '../scenario/scenarios.js';
@@ -90,7 +90,7 @@ export function controlHandlers(parts: ControlParts): ControlHandlers {
     restoreChannels: ({ part }) => {
       restorePart(links, part);
       telemetry.logger.info(
-        { links: part?.links.length, first: part?.defaultChannel !== undefined },
+        { links: part?.links.length, default_channel: part?.defaultChannel !== undefined },
         'channels restored',
       );
       return create(RestoreChannelsResponseSchema, { links: BigInt(links.size) });
@@ -160,8 +160,12 @@ function parsed(patch: string): unknown {
 }
 
 /** For the log. */
-function summary({ channel, budget }: LinkSettings): object {
-  return { model: channel.model, snrDb: channel.snrDb, ...(budget && { budget }) };
+function summary({ channel, budget }: LinkSettings): LogFields {
+  return {
+    [LOG_FIELDS.channelModel]: channel.model,
+    [LOG_FIELDS.snrDb]: channel.snrDb,
+    ...(budget && { [LOG_FIELDS.budget]: budget }),
+  };
 }
 
 const changes: Record<WatchEvent['change'], ChannelChange> = {
