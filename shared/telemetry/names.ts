@@ -845,6 +845,11 @@ export const LOG_FIELDS = {
   detach: 'detach',
   steps: 'steps',
   detail: 'detail',
+  /** Workers of a service, and which of them; how it ended, and when it is started again. */
+  workers: 'workers',
+  worker: 'worker',
+  status: 'status',
+  delayMs: 'delay_ms',
   /** Set of knowledge, and the kind of a fault in it. */
   set: 'set',
   kind: 'kind',

@@ -25,7 +25,7 @@ const beyondDrainMs = 10_000;
  * @throws Error when a worker ends before it serves, or an address is taken; nothing is left running then
  */
 export async function runWorkers(service: string, config: RunWorkersConfig): Promise<ServingMessage> {
-  const logger = createLogger({ service, level: config.logLevel });
+  const logger = createLogger({ service, level: config.logLevel, format: config.logFormat });
   const pool = new WorkerPool({ roles: rolesOf(config), start: startWorker, logger });
   const server =
     config.metrics.listen === 'off'
@@ -58,6 +58,10 @@ export async function runWorkers(service: string, config: RunWorkersConfig): Pro
       : undefined,
     metricsAddress: server && formatHostPort(server),
   };
-  logger.info({ ...message, workers: serving.length }, `${serving.length} workers of ${service} are serving`);
+  const { address, adminAddress: admin, metricsAddress: metrics } = message;
+  logger.info(
+    { address, admin, metrics, workers: serving.length },
+    `${serving.length} workers of ${service} are serving`,
+  );
   return message;
 }

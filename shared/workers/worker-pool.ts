@@ -108,10 +108,7 @@ export class WorkerPool {
     if (served && performance.now() - slot.servingSince! >= steadyMs) slot.backoff.reset();
     const delayMs = Math.round(slot.backoff.next());
     const { index } = slot.role;
-    logger.error(
-      { worker: index, status, restartInMs: delayMs },
-      `worker ${index} ended (${status}); starting it again`,
-    );
+    logger.error({ worker: index, status, delay_ms: delayMs }, `worker ${index} ended (${status}); starting it again`);
     slot.retry = setTimeout(() => {
       slot.restarts++;
       this.#begin(slot).then(
