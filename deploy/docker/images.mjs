@@ -8,6 +8,7 @@ import { join } from 'node:path';
  * @property {string[]} entries compiled modules that run in it, from dist/
  * @property {string[]} dist folders of dist/ that are copied
  * @property {string[]} files other files and folders of the checkout that are copied
+ * @property {string[]} data files and folders of the checkout that its user owns, for a volume over them to be writable
  * @property {boolean} engine whether models are computed in it: ONNX Runtime and TensorFlow are there
  */
 
@@ -15,11 +16,12 @@ const PRELOAD = 'shared/telemetry/preload.js';
 const ENGINE = ['shared/tensor/engine-worker.js', 'shared/tensor/native.js'];
 
 /** @returns {Image} */
-const service = (name, { engine = false, files = [], dist = [] } = {}) => ({
+const service = (name, { engine = false, files = [], data = [] } = {}) => ({
   target: name,
   entries: [`services/${name}/main.js`, PRELOAD, ...(engine ? ENGINE : [])],
-  dist: [`services/${name}`, 'shared', ...dist],
+  dist: [`services/${name}`, 'shared'],
   files,
+  data,
   engine,
 });
 
@@ -28,13 +30,14 @@ const ALL = [
   service('transmitter-encoder', { engine: true, files: ['shared/models'] }),
   service('channel-emulator', { files: ['shared/channel/kernel/kernel.wasm'] }),
   service('receiver-decoder', { engine: true, files: ['shared/models'] }),
-  service('teacher-cache', { files: ['shared/knowledge/cifar10'] }),
+  service('teacher-cache', { data: ['shared/knowledge/cifar10'] }),
   service('console'),
   {
     target: 'tools',
     entries: ['deploy/cli/main.js', 'services/distiller/main.js', 'services/teacher-cache/main.js', PRELOAD, ...ENGINE],
     dist: ['deploy', 'services', 'shared'],
     files: ['shared/models', 'shared/channel/kernel/kernel.wasm', 'shared/knowledge/cifar10', 'deploy/cli/semlink.mjs'],
+    data: [],
     engine: true,
   },
 ];

@@ -81,10 +81,11 @@ async function layOut(context, out) {
   copyPackages(engine, join(out, 'packages-engine'));
   copyFile(installedAddon(root), join(out, 'packages-engine', installedAddon(root).slice(root.length + 1)));
   await copyTensorFlow(context, join(out, 'tensorflow'));
+  mkdirSync(join(out, 'empty'));
   const common = join(out, 'common');
   for (const name of ['package.json', 'LICENSE']) copyFile(join(root, name), join(common, name));
   copyFile(join(root, 'deploy', 'docker', 'health-probe.mjs'), join(common, 'health-probe.mjs'));
-  for (const { target, folders, dist: parts, files, engine: computes } of images) {
+  for (const { target, folders, dist: parts, files, data, engine: computes } of images) {
     const own = minus(minus(folders, core), computes ? engine : new Set());
     copyPackages(own, join(out, `packages-${target}`));
     const code = join(out, `code-${target}`);
@@ -92,11 +93,16 @@ async function layOut(context, out) {
     for (const part of parts.filter((name) => name.startsWith('services'))) {
       copyTree(join(root, part), join(code, part), isAsset);
     }
-    for (const file of files) {
-      if (statSync(join(root, file)).isDirectory()) copyTree(join(root, file), join(code, file));
-      else copyFile(join(root, file), join(code, file));
-    }
+    copyAll(files, code);
+    if (data.length > 0) copyAll(data, join(out, `data-${target}`));
     writeFileSync(join(out, `${target}.json`), JSON.stringify([...folders].sort()));
+  }
+}
+
+function copyAll(names, out) {
+  for (const name of names) {
+    if (statSync(join(root, name)).isDirectory()) copyTree(join(root, name), join(out, name));
+    else copyFile(join(root, name), join(out, name));
   }
 }
 

@@ -3,7 +3,8 @@ import { chmodSync, copyFileSync, mkdirSync, readdirSync, statSync } from 'node:
 import { dirname, join } from 'node:path';
 
 /** Of any package. */
-const NEVER = /\.(map|d\.[cm]?ts|[cm]?ts|tsbuildinfo|cc|gyp|gypi|markdown)$|(^|\/)(README|CHANGELOG|HISTORY)(\.md)?$/i;
+const NEVER =
+  /\.(map|d\.[cm]?ts|[cm]?ts|tsbuildinfo|cc|gyp|gypi|markdown)$|\.(test|spec)\.[cm]?js$|(^|\/)(README|CHANGELOG|HISTORY)(\.md)?$|^(tests?|benchmarks?|bench|examples?|docs?|\.github)\//i;
 
 /** By package: of what is listed only the part that matches is kept; `drop` wins over `keep`. */
 const RULES = {

@@ -1,0 +1,59 @@
+/** The docker engine that the container suite runs on, and the images of this checkout. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { type ContainerRuntimeClient, getContainerRuntimeClient } from 'testcontainers';
+import { projectRoot } from '../../shared/build/compiled.js';
+import { semlinkVersion } from '../../shared/config/index.js';
+
+// Its helper container comes from a registry, which is not always to be had; what a test starts it stops itself.
+process.env.TESTCONTAINERS_RYUK_DISABLED ??= 'true';
+
+/** What deploy/docker/build.mjs builds without flags. */
+export const TARGETS = [
+  'transmitter-encoder',
+  'channel-emulator',
+  'receiver-decoder',
+  'teacher-cache',
+  'tools',
+] as const;
+
+export const imageOf = (target: string): string => `semlink/${target}:${semlinkVersion()}`;
+
+/**
+ * The engine, where one answers and holds images of the code that is being tested; undefined, with one loud line, where
+ * not. With SEMLINK_REQUIRE_DOCKER=1 that is a failure.
+ */
+export async function containerEngine(): Promise<ContainerRuntimeClient | undefined> {
+  try {
+    const client = await getContainerRuntimeClient();
+    for (const target of TARGETS) await requireImage(client, target);
+    return client;
+  } catch (error) {
+    const reason = (error as Error).message;
+    if (process.env.SEMLINK_REQUIRE_DOCKER === '1') throw new Error(`the container suite cannot run: ${reason}`);
+    process.stderr.write(`\n*** THE CONTAINER TESTS ARE SKIPPED: ${reason} ***\n\n`);
+    return undefined;
+  }
+}
+
+/** What the compiled code was made from, as the set-up noted it and the build put it on the images. */
+function inputsOfBuild(): string | undefined {
+  try {
+    const text = readFileSync(path.join(projectRoot, 'dist', '.semlink.json'), 'utf8');
+    return (JSON.parse(text) as { inputs?: string }).inputs;
+  } catch {
+    return undefined;
+  }
+}
+
+async function requireImage(client: ContainerRuntimeClient, target: string): Promise<void> {
+  const image = imageOf(target);
+  const build = 'run "npm run setup" and "node deploy/docker/build.mjs"';
+  let labels: Record<string, string>;
+  try {
+    labels = (await client.container.dockerode.getImage(image).inspect()).Config.Labels;
+  } catch {
+    throw new Error(`there is no image ${image}: ${build}`);
+  }
+  if (labels['org.semlink.inputs'] !== inputsOfBuild()) throw new Error(`${image} is of other sources: ${build}`);
+}
