@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { projectRoot } from '../../shared/build/compiled.js';
@@ -57,5 +58,76 @@ describe('the Dockerfile', () => {
     expect(lines[0]).toBe('*');
     expect(lines.filter((line) => line.startsWith('!.') && line !== '!.npmrc')).toEqual(['!.setup/image-parts']);
     expect(lines).not.toContain('!node_modules');
+  });
+});
+
+/** The parts of deploy/docker that a test calls; plain JavaScript, for they run before anything is compiled. */
+interface Packing {
+  importedPackages(dist: string, entries: string[]): Set<string>;
+  packageFolders(root: string, names: Iterable<string>): Set<string>;
+  imagesOf(root: string): { target: string; entries: string[] }[];
+  bomOf(image: { root: string; target: string; folders: string[]; tensorflow: 'cpu' | 'gpu' | undefined }): {
+    bomFormat: string;
+    components: { name: string; version: string; purl?: string; hashes?: object[] }[];
+    dependencies: { ref: string; dependsOn: string[] }[];
+  };
+}
+
+describe('what goes into the images', async () => {
+  const load = async (name: string) => import(pathToFileURL(path.join(path.dirname(dockerfile), name)).href);
+  const packing = {
+    ...(await load('packages.mjs')),
+    ...(await load('images.mjs')),
+    ...(await load('sbom.mjs')),
+  } as Packing;
+  const dist = path.join(projectRoot, 'dist');
+  const foldersOf = (target: string): string[] => {
+    const { entries } = packing.imagesOf(projectRoot).find((image) => image.target === target)!;
+    return [...packing.packageFolders(projectRoot, packing.importedPackages(dist, entries))].sort();
+  };
+
+  it.each(['channel-emulator', 'teacher-cache'])('%s imports nothing that computes models', (target) => {
+    const folders = foldersOf(target);
+    expect(folders).toContain('node_modules/@grpc/grpc-js');
+    expect(folders.filter((folder) => /tensorflow|onnxruntime|sharp/.test(folder))).toEqual([]);
+  });
+
+  it('takes what is imported, what that needs, and nothing that only development needs', async () => {
+    const lock = JSON.parse(await readFile(path.join(projectRoot, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { dev?: boolean }>;
+    };
+    for (const target of TARGETS) {
+      const folders = foldersOf(target);
+      expect(folders.filter((folder) => lock.packages[folder]!.dev)).toEqual([]);
+      // Needed by another package only.
+      expect(folders).toContain('node_modules/protobufjs');
+    }
+    const engine = ['node_modules/onnxruntime-node', 'node_modules/@tensorflow/tfjs-node-gpu'];
+    for (const target of ['transmitter-encoder', 'receiver-decoder', 'tools']) {
+      expect(foldersOf(target)).toEqual(expect.arrayContaining(engine));
+    }
+  });
+
+  it('is listed as CycloneDX: every package with where it is from, and the native libraries', {
+    timeout: 60_000,
+  }, () => {
+    const bom = (target: string, tensorflow?: 'cpu' | 'gpu') =>
+      packing.bomOf({ root: projectRoot, target, folders: foldersOf(target), tensorflow });
+    const small = bom('channel-emulator');
+    expect(small.bomFormat).toBe('CycloneDX');
+    expect(small.components.length).toBeGreaterThan(50);
+    for (const { name, purl } of small.components) expect(purl, name).toMatch(/^pkg:(npm|generic)\//);
+    for (const { name, version } of small.components) expect(version, name).not.toBe('');
+    expect(small.components.filter(({ name }) => /tensorflow|onnx|typescript|vitest/.test(name))).toEqual([]);
+    const refs = new Set(small.dependencies.map(({ ref }) => ref));
+    for (const { dependsOn } of small.dependencies) for (const ref of dependsOn) expect(refs).toContain(ref);
+    const large = bom('transmitter-encoder', 'cpu');
+    expect(large.components).toContainEqual(
+      expect.objectContaining({
+        name: 'tensorflow-cpu',
+        version: '2.18.1',
+        hashes: [expect.objectContaining({ alg: 'SHA-256' })],
+      }),
+    );
   });
 });

@@ -48,28 +48,26 @@ describe.skipIf(engine === undefined)('a link of containers', { timeout: 120_000
     await killed;
     // Each exactly once: sendAll sees to that.
     const errors = namedErrors(answers);
+    expect(errors).toBeGreaterThan(0);
     expect(answers.length - errors).toBeGreaterThanOrEqual(800);
     await client.close();
     await faults.start(service);
     await expectWorking(`killed.${role}`);
   });
 
-  it.each(ROLES)(
-    'loses no image when the %s is told to stop: each is answered, and it ends with status 0',
-    async (role) => {
-      const service = link.services[role];
-      const client = link.open(`stop.${role}`);
-      let ended: Promise<number> | undefined;
-      const answers = await sendAll(client, images, (count) => {
-        if (count === 800) ended = faults.stop(service);
-      });
-      expect(await ended).toBe(0);
-      namedErrors(answers);
-      await client.close();
-      await faults.start(service);
-      await expectWorking(`stopped.${role}`);
-    },
-  );
+  it.each(ROLES)('answers every image when the %s is told to stop, which ends with status 0', async (role) => {
+    const service = link.services[role];
+    const client = link.open(`stop.${role}`);
+    let ended: Promise<number> | undefined;
+    const answers = await sendAll(client, images, (count) => {
+      if (count === 800) ended = faults.stop(service);
+    });
+    expect(await ended).toBe(0);
+    namedErrors(answers);
+    await client.close();
+    await faults.start(service);
+    await expectWorking(`stopped.${role}`);
+  });
 
   it.each(ROLES.slice(1))(
     'accounts for every image while the %s is cut off, and goes on when it is reached again',
