@@ -1,0 +1,227 @@
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ServiceProcess, startServiceProcess } from '../../deploy/local/processes.js';
+import { KnowledgeClient } from '../../shared/client/knowledge.js';
+import { SemanticLink } from '../../shared/client/link.js';
+import { startJobTelemetry, TeachingMetrics, TrainingMetrics } from '../../shared/telemetry/index.js';
+import {
+  accuracyOf,
+  killAll,
+  sendAll,
+  startTestLink,
+  type TestImage,
+  type TestLink,
+  testImages,
+  until,
+} from '../integration/link.fixture.js';
+import { semlink } from '../integration/semlink-command.fixture.js';
+import { type OtlpReceiver, startOtlpReceiver } from '../telemetry/otlp-receiver.js';
+import { dashboardQueries } from './dashboards.fixture.js';
+import { hasPrometheus, type RunningPrometheus, startPrometheus } from './prometheus.fixture.js';
+
+const SECONDS = 1_000;
+const LINK = 'uav-7';
+
+let collector: OtlpReceiver;
+let local: TestLink;
+let cache: ServiceProcess<'teacher-cache'>;
+let prometheus: RunningPrometheus;
+let pictures: TestImage[];
+let link: SemanticLink;
+const jobs: { close(): Promise<void> }[] = [];
+
+beforeAll(async () => {
+  if (!hasPrometheus) return;
+  collector = await startOtlpReceiver();
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.httpEndpoint, OTEL_BSP_SCHEDULE_DELAY: '100' };
+  pictures = await testImages(600);
+  local = await startTestLink(
+    { 'channel-emulator': { 'channel.snrDb': 12 }, 'receiver-decoder': { 'recheck.share': 0.2 } },
+    env,
+  );
+  const store = fileURLToPath(new URL('../../shared/knowledge', import.meta.url));
+  const free = ['--listen', '127.0.0.1:0', '--metrics-listen', '127.0.0.1:0'];
+  cache = await startServiceProcess('teacher-cache', [...free, '--store', store], { onLog: () => undefined });
+  prometheus = await startPrometheus({
+    'transmitter-encoder': local.processes['transmitter-encoder'].metricsAddress!,
+    'channel-emulator': local.processes['channel-emulator'].metricsAddress!,
+    'receiver-decoder': local.processes['receiver-decoder'].metricsAddress!,
+    'teacher-cache': cache.metricsAddress!,
+    ...(await startJobs()),
+  });
+  link = new SemanticLink({
+    address: local.address,
+    linkId: LINK,
+    policy: { kind: 'fixed', channelUses: 8 },
+  });
+}, 90 * SECONDS);
+afterAll(async () => {
+  for (const job of jobs) await job.close();
+  await link?.close();
+  await prometheus?.stop();
+  await local?.stop();
+  await cache?.stop();
+  killAll(Object.values(local?.processes ?? {}));
+  cache?.process.kill('SIGKILL');
+  await collector?.close();
+});
+
+/** A distiller and a teacher as Prometheus sees them; that real ones report so is tested with the commands. */
+async function startJobs(): Promise<{ distiller: string; teacher: string }> {
+  const training = new TrainingMetrics();
+  training.enter('training');
+  training.step({ task: 1.5, auxiliary: 1, teacher: 0.4, bits: 20, accuracy: 0.6 }, 128, 0.05, 1.5, 60);
+  training.progress(0.025, 3600);
+  training.epoch(0.01, { 'awgn 10 dB k=8': 0.7 });
+  const teaching = new TeachingMetrics();
+  teaching.enter('teaching');
+  teaching.taught(10);
+  const addresses: string[] = [];
+  for (const metrics of [training, teaching]) {
+    const server = await startJobTelemetry('127.0.0.1:0', metrics);
+    jobs.push(server);
+    addresses.push(new URL(server.url!).host);
+  }
+  // A job that gets on, for its rates.
+  const timer = setInterval(() => {
+    training.step({ task: 1.5, auxiliary: 1, teacher: 0.4, bits: 20, accuracy: 0.6 }, 128, 0.05, 1.5, 60);
+    teaching.taught(10);
+  }, 200);
+  jobs.push({ close: async () => clearInterval(timer) });
+  return { distiller: addresses[0]!, teacher: addresses[1]! };
+}
+
+const value = async (expr: string) => (await prometheus.query(expr))[0]?.value;
+const setSnr = (snrDb: number) =>
+  local.emulator.setChannel({ linkId: LINK, channel: { snrDb, model: { case: 'awgn' as const, value: {} } } });
+/** Waits until Prometheus has read this many labelled images of the link. */
+const scraped = (images: number) =>
+  until(
+    async () => (await value(`semlink_labelled_total{job="transmitter-encoder", link="${LINK}"}`)) === images,
+    20_000,
+  );
+const firing = async (name: string) => (await prometheus.firing()).find(({ labels }) => labels.alertname === name);
+
+/** Panels about what need not happen on this machine: a loss on the air, a GPU, an alert. */
+const MAY_BE_SILENT = /: (Not carried by the air|GPU at work|GPU memory|annotations)$/;
+
+/** Panels with a query that has no answer. */
+async function silentPanels(): Promise<string[]> {
+  const silent = new Set<string>();
+  for (const { panel, expr } of dashboardQueries('10s')) {
+    if (!MAY_BE_SILENT.test(panel) && (await prometheus.query(expr)).length === 0) silent.add(panel);
+  }
+  return [...silent];
+}
+
+/** Alerts that fire, but for those that a busy machine can raise: answers and event loops that are late. */
+const surprises = async () =>
+  (await prometheus.firing())
+    .map(({ labels }) => labels.alertname!)
+    .filter((name) => !['SemlinkLatencyOverBudget', 'SemlinkEventLoopLag'].includes(name));
+
+describe.runIf(hasPrometheus)('a real Prometheus that reads the real services', { timeout: 120 * SECONDS }, () => {
+  it('reads all of them, and takes the rules', async () => {
+    await until(async () => (await prometheus.query('up == 1')).length === 6);
+    const up = await prometheus.query('up');
+    expect(up.map(({ metric }) => metric.job).sort()).toEqual([
+      'channel-emulator',
+      'distiller',
+      'receiver-decoder',
+      'teacher',
+      'teacher-cache',
+      'transmitter-encoder',
+    ]);
+    type Groups = { groups: { rules: { name: string; health: string; lastError?: string }[] }[] };
+    await until(async () => {
+      const { groups } = await prometheus.api<Groups>('rules');
+      const rules = groups.flatMap((group) => group.rules);
+      const bad = rules.filter(({ health }) => health === 'err');
+      expect(bad).toEqual([]);
+      return rules.length > 50 && rules.every(({ health }) => health === 'ok');
+    });
+  });
+
+  it('records the accuracy that the client counted', async () => {
+    // A rate knows changes between two scrapes only: the first images make the series, and are waited out.
+    await sendAll(link, pictures);
+    await scraped(pictures.length);
+    const recorded = (name: string) => value(`semlink:accuracy:ratio_rate${name}{link="${LINK}"}`);
+    await until(async () => (await recorded('5m')) === undefined, 30_000);
+    await setSnr(2);
+    const answers = await sendAll(link, pictures);
+    await scraped(2 * pictures.length);
+    const accuracy = accuracyOf(answers);
+    expect(accuracy).toBeGreaterThan(0.5);
+    // Rates reach a little beyond the samples they have: not the last digit.
+    await until(async () => Math.abs(((await recorded('5m')) ?? 0) - accuracy) < 1e-3, 10_000);
+    // Over the longest window the first images count too, and they crossed a better channel.
+    const count = async (name: string) => (await value(`${name}{job="transmitter-encoder", link="${LINK}"}`))!;
+    expect(await count('semlink_labelled_total')).toBe(2 * pictures.length);
+    const right = await count('semlink_correct_total');
+    expect(right).toBeGreaterThan(accuracy * 2 * pictures.length);
+  });
+
+  it('has something to say in every panel', async () => {
+    await setSnr(12);
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.httpEndpoint };
+    const to = ['--to', local.address, '--link', 'traced'];
+    const sending = semlink(['send', ...to, '--images', '300', '--trace-sample-ratio', '1'], { env });
+    await sendAll(link, pictures);
+    expect((await sending).status).toBe(0);
+    const bad = link.classify({ ...pictures[0]!, width: 16 });
+    expect((await bad).result.outcome.case).toBe('error');
+    const knowledge = new KnowledgeClient({ address: cache.address });
+    let silent: string[] = [];
+    try {
+      await until(async () => {
+        await sendAll(link, pictures.slice(0, 50));
+        await knowledge.get('cifar10', [0, 1, 2]);
+        silent = await silentPanels();
+        return silent.length === 0;
+      }, 20_000);
+    } catch (error) {
+      throw new Error(`these panels show nothing: ${silent.join(', ')}`, { cause: error });
+    } finally {
+      knowledge.close();
+    }
+  });
+
+  it('leads from a latency to the trace of a frame', async () => {
+    type Exemplars = { seriesLabels: Record<string, string>; exemplars: { labels: Record<string, string> }[] }[];
+    const query = 'semlink_end_to_end_latency_seconds_bucket{job="transmitter-encoder"}';
+    const range = { start: `${Date.now() / 1e3 - 120}`, end: `${Date.now() / 1e3 + 10}` };
+    const found = await prometheus.api<Exemplars>('query_exemplars', { query, ...range });
+    const traces = found.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.trace_id!));
+    expect(traces.length).toBeGreaterThan(0);
+    const known = new Set(collector.spans.map(({ traceId }) => traceId));
+    for (const trace of traces) expect(known).toContain(trace);
+  });
+
+  it('raises no alert while all is well, and the right one when the channel is made bad', async () => {
+    await sendAll(link, pictures);
+    expect(await surprises()).toEqual([]);
+    await setSnr(-12);
+    await until(async () => {
+      await sendAll(link, pictures.slice(0, 200));
+      return (await firing('SemlinkAccuracyBelowTarget')) !== undefined;
+    }, 60_000);
+    const { labels, annotations } = (await firing('SemlinkAccuracyBelowTarget'))!;
+    expect(labels).toMatchObject({ severity: 'critical', link: LINK });
+    expect(annotations.summary).toBe(`Link ${LINK} answers too many images wrong`);
+    expect(annotations.description).toMatch(/^\d+(\.\d+)?% of the labelled images of link uav-7 were answered right/);
+    expect(await surprises()).toEqual(['SemlinkAccuracyBelowTarget']);
+    await setSnr(12);
+    await until(async () => {
+      await sendAll(link, pictures.slice(0, 200));
+      return (await firing('SemlinkAccuracyBelowTarget')) === undefined;
+    }, 60_000);
+  });
+
+  it('says which service is down', async () => {
+    local.processes['receiver-decoder'].process.kill('SIGKILL');
+    await until(async () => (await firing('SemlinkServiceDown')) !== undefined, 30_000);
+    const { labels } = (await firing('SemlinkServiceDown'))!;
+    expect(labels).toMatchObject({ job: 'receiver-decoder', severity: 'critical' });
+  });
+});
