@@ -44,7 +44,7 @@ describe.runIf(hasPrometheus)('promtool', () => {
   it('finds a pod as the service that its labels say, on the port for metrics, and no other pod', async () => {
     // Debian's build knows no Kubernetes: the labels that it would give come from a file instead, as if discovered.
     const pod = (component: string, port: string, name = 'semlink') => ({
-      targets: [`10.0.0.1:${port === 'metrics' ? 9464 : 50051}`],
+      targets: [`10.0.0.1:${port === 'http' ? 9464 : 50051}`],
       labels: {
         __meta_kubernetes_pod_label_app_kubernetes_io_name: name,
         __meta_kubernetes_pod_label_app_kubernetes_io_component: component,
@@ -56,9 +56,10 @@ describe.runIf(hasPrometheus)('promtool', () => {
       },
     });
     const pods = [
-      pod('transmitter-encoder', 'metrics'),
+      pod('transmitter-encoder', 'http'),
       pod('transmitter-encoder', 'grpc'),
-      pod('web', 'metrics', 'other'),
+      pod('transmitter-encoder', 'http', 'other'),
+      pod('console', 'http'),
     ];
     await writeFile(path.join(folder, 'pods.json'), JSON.stringify(pods));
     const committed = await read('prometheus.kubernetes.yaml');

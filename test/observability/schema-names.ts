@@ -1,8 +1,8 @@
 /** What a PromQL expression names, held against the telemetry schema. */
-import { METRICS, PROCESS_METRICS } from '../../shared/telemetry/names.js';
+import { METRICS, PROCESS_METRICS, WORKER_METRICS } from '../../shared/telemetry/names.js';
 
 /** Labels that a scrape or a rule gives. */
-const TARGET_LABELS = ['job', 'instance', 'namespace', 'pod', 'node'];
+const TARGET_LABELS = ['job', 'instance', 'namespace', 'pod', 'node', 'worker'];
 /** Series of Prometheus itself. */
 const OF_PROMETHEUS = ['up', 'ALERTS'];
 
@@ -16,6 +16,7 @@ function servedSeries(): Map<string, readonly string[]> {
       for (const suffix of ['sum', 'count']) served.set(`${name}_${suffix}`, labels);
     }
   }
+  for (const { name, labels } of Object.values(WORKER_METRICS)) served.set(name, labels);
   return served;
 }
 

@@ -1,10 +1,10 @@
 import type { LabelsOf, MetricKey } from '../../../shared/telemetry/instruments.js';
-import { METRICS, type PROCESS_METRICS } from '../../../shared/telemetry/names.js';
+import { METRICS, type PROCESS_METRICS, WORKER_METRICS } from '../../../shared/telemetry/names.js';
 
 type Key = keyof typeof METRICS;
 
-/** Labels that a scrape gives to every series. */
-export type TargetLabel = 'job' | 'instance' | 'namespace';
+/** Labels that a scrape gives to every series; `worker` where a service runs as several. */
+export type TargetLabel = 'job' | 'instance' | 'namespace' | 'worker';
 
 /** Matchers by label, each with its operator: `{ link: '=~"$link"' }`. */
 export type Matchers<K extends Key> = Partial<Record<LabelsOf<K> | TargetLabel, string>>;
@@ -78,6 +78,9 @@ const RANGE = '[$__rate_interval]';
 export function series<K extends Key>(metric: K, where: Matchers<K> = {}): string {
   return `${METRICS[metric].name}${braces(where)}`;
 }
+
+/** Series about the workers of a service that runs as several. */
+export const WORKERS = { up: WORKER_METRICS.up.name, restarts: WORKER_METRICS.restarts.name } as const;
 
 /** A recorded series or one of the runtime, in the namespaces chosen. */
 export function plain(name: string, where: Partial<Record<string, string>> = {}): string {

@@ -1,7 +1,7 @@
 import { METRICS } from '../../../shared/telemetry/names.js';
 import { dashboard } from './dashboard.js';
 import { bands, curves, stat } from './panels.js';
-import { mean, plain, quantile, RECORDED, RUNTIME, rate, series } from './promql.js';
+import { mean, plain, quantile, RECORDED, RUNTIME, rate, series, WORKERS } from './promql.js';
 
 const chosen = { job: '=~"$job"', instance: '=~"$instance"' };
 
@@ -29,26 +29,38 @@ const health = () => [
   bands({
     title: 'Takes work',
     description: 'Ready: of every service and instance.',
-    width: 9,
-    queries: [{ expr: series('ready', chosen), legend: '{{job}} {{instance}}' }],
+    width: 6,
+    queries: [{ expr: series('ready', chosen), legend: '{{job}} {{instance}} {{worker}}' }],
   }),
   bands({
     title: 'Drains',
     description: 'From the signal to stop until the end.',
     width: 6,
-    queries: [{ expr: series('draining', chosen), legend: '{{job}} {{instance}}' }],
+    queries: [{ expr: series('draining', chosen), legend: '{{job}} {{instance}} {{worker}}' }],
+  }),
+  bands({
+    title: 'Workers',
+    description: 'Of services that run as several: whether each is there.',
+    width: 6,
+    queries: [{ expr: plain(WORKERS.up, chosen), legend: '{{job}} {{instance}} {{worker}}' }],
+  }),
+  curves({
+    title: 'Restarts of workers',
+    description: 'Ended without being told to, and started again.',
+    width: 6,
+    queries: [{ expr: plain(WORKERS.restarts, chosen), legend: '{{job}} {{instance}} {{worker}}' }],
   }),
   stat({
     title: 'Versions',
     description: 'What runs how often; more than one while it is rolled out.',
-    width: 5,
+    width: 12,
     queries: [{ expr: `count by (job, version) (${series('buildInfo', chosen)})`, legend: '{{job}} {{version}}' }],
   }),
   stat({
     title: 'Youngest process',
     description: 'A short time says that something has restarted.',
     unit: 's',
-    width: 4,
+    width: 12,
     queries: [{ expr: `time() - max(${plain(RUNTIME.started, chosen)})`, legend: 'age' }],
   }),
 ];
@@ -58,7 +70,9 @@ const engine = () => [
     title: 'Images in a batch',
     description: 'Mean; near 1 the engine is idle between images, near its limit it is the bottleneck.',
     width: 8,
-    queries: [{ expr: mean('batchSize', ['job', 'instance'], chosen), legend: '{{job}} {{instance}}' }],
+    queries: [
+      { expr: mean('batchSize', ['job', 'instance', 'worker'], chosen), legend: '{{job}} {{instance}} {{worker}}' },
+    ],
   }),
   curves({
     title: 'What closed batches',
@@ -80,7 +94,7 @@ const engine = () => [
     description: 'Bytes waiting.',
     unit: 'bytes',
     width: 8,
-    queries: [{ expr: series('queueBytes', chosen), legend: '{{job}} {{instance}} {{queue}}' }],
+    queries: [{ expr: series('queueBytes', chosen), legend: '{{job}} {{instance}} {{worker}} {{queue}}' }],
   }),
   curves({
     title: 'How full queues are',
@@ -89,7 +103,7 @@ const engine = () => [
     max: 1,
     width: 8,
     queries: [
-      { expr: plain(RECORDED.queue, chosen), legend: '{{job}} {{instance}} {{queue}}' },
+      { expr: plain(RECORDED.queue, chosen), legend: '{{job}} {{instance}} {{worker}} {{queue}}' },
       { expr: RECORDED.wantedQueue, legend: 'objective' },
     ],
   }),
@@ -97,7 +111,7 @@ const engine = () => [
     title: 'Open streams',
     description: 'served: from the previous hop; called: to the next one.',
     width: 8,
-    queries: [{ expr: series('streamsOpen', chosen), legend: '{{job}} {{instance}} {{side}}' }],
+    queries: [{ expr: series('streamsOpen', chosen), legend: '{{job}} {{instance}} {{worker}} {{side}}' }],
   }),
   curves({
     title: 'Bytes received',
@@ -110,14 +124,16 @@ const engine = () => [
     title: 'Tensors alive',
     description: 'Of TensorFlow; a line that only rises is a leak.',
     width: 8,
-    queries: [{ expr: series('tensorsAlive', chosen), legend: '{{job}} {{instance}}' }],
+    queries: [{ expr: series('tensorsAlive', chosen), legend: '{{job}} {{instance}} {{worker}}' }],
   }),
   curves({
     title: 'Images answered',
     description: 'A second, by every instance: whether load spreads.',
     stack: true,
     width: 8,
-    queries: [{ expr: rate('frames', ['job', 'instance'], chosen), legend: '{{job}} {{instance}}' }],
+    queries: [
+      { expr: rate('frames', ['job', 'instance', 'worker'], chosen), legend: '{{job}} {{instance}} {{worker}}' },
+    ],
   }),
 ];
 
@@ -128,8 +144,8 @@ const runtime = () => [
     width: 8,
     queries: [
       {
-        expr: `sum by (job, instance) (rate(${plain(RUNTIME.cpu, chosen)}[$__rate_interval]))`,
-        legend: '{{job}} {{instance}}',
+        expr: `sum by (job, instance, worker) (rate(${plain(RUNTIME.cpu, chosen)}[$__rate_interval]))`,
+        legend: '{{job}} {{instance}} {{worker}}',
       },
     ],
   }),
@@ -138,7 +154,7 @@ const runtime = () => [
     description: 'Resident. Nothing in SemLink grows with the images sent.',
     unit: 'bytes',
     width: 8,
-    queries: [{ expr: plain(RUNTIME.memory, chosen), legend: '{{job}} {{instance}}' }],
+    queries: [{ expr: plain(RUNTIME.memory, chosen), legend: '{{job}} {{instance}} {{worker}}' }],
   }),
   curves({
     title: 'Heap and buffers',
@@ -146,8 +162,8 @@ const runtime = () => [
     unit: 'bytes',
     width: 8,
     queries: [
-      { expr: plain(RUNTIME.heap, chosen), legend: 'heap {{job}} {{instance}}' },
-      { expr: plain(RUNTIME.external, chosen), legend: 'buffers {{job}} {{instance}}' },
+      { expr: plain(RUNTIME.heap, chosen), legend: 'heap {{job}} {{instance}} {{worker}}' },
+      { expr: plain(RUNTIME.external, chosen), legend: 'buffers {{job}} {{instance}} {{worker}}' },
     ],
   }),
   curves({
@@ -156,8 +172,8 @@ const runtime = () => [
     unit: 's',
     width: 8,
     queries: [
-      { expr: plain(RUNTIME.lagMedian, chosen), legend: 'half {{job}} {{instance}}' },
-      { expr: plain(RUNTIME.lag99, chosen), legend: '99 of 100 {{job}} {{instance}}' },
+      { expr: plain(RUNTIME.lagMedian, chosen), legend: 'half {{job}} {{instance}} {{worker}}' },
+      { expr: plain(RUNTIME.lag99, chosen), legend: '99 of 100 {{job}} {{instance}} {{worker}}' },
       { expr: RECORDED.wantedLag, legend: 'objective' },
     ],
   }),
@@ -168,8 +184,8 @@ const runtime = () => [
     width: 8,
     queries: [
       {
-        expr: `sum by (job, instance) (rate(${plain(RUNTIME.garbage, chosen)}[$__rate_interval]))`,
-        legend: '{{job}} {{instance}}',
+        expr: `sum by (job, instance, worker) (rate(${plain(RUNTIME.garbage, chosen)}[$__rate_interval]))`,
+        legend: '{{job}} {{instance}} {{worker}}',
       },
     ],
   }),
@@ -177,7 +193,7 @@ const runtime = () => [
     title: 'Open files',
     description: 'Sockets among them.',
     width: 8,
-    queries: [{ expr: plain(RUNTIME.files, chosen), legend: '{{job}} {{instance}}' }],
+    queries: [{ expr: plain(RUNTIME.files, chosen), legend: '{{job}} {{instance}} {{worker}}' }],
   }),
 ];
 
@@ -188,13 +204,13 @@ const gpu = () => [
     unit: 'percentunit',
     max: 1,
     width: 12,
-    queries: [{ expr: series('gpuBusy', chosen), legend: '{{job}} {{instance}} {{gpu}}' }],
+    queries: [{ expr: series('gpuBusy', chosen), legend: '{{job}} {{instance}} {{worker}} {{gpu}}' }],
   }),
   curves({
     title: 'GPU memory',
     description: 'In use, by whatever uses it.',
     unit: 'bytes',
     width: 12,
-    queries: [{ expr: series('gpuMemory', chosen), legend: '{{job}} {{instance}} {{gpu}}' }],
+    queries: [{ expr: series('gpuMemory', chosen), legend: '{{job}} {{instance}} {{worker}} {{gpu}}' }],
   }),
 ];
