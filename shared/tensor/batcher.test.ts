@@ -171,6 +171,61 @@ describe('Batcher', () => {
     expect([...answers.keys()]).toEqual([0, 1, 2]);
   });
 
+  it('makes whoever has most waiting give way when it is full, and nobody who has little', async () => {
+    const { running, answers, submit, batcher } = rig({
+      maxBatch: 1,
+      maxBytes: 10,
+      keyOf: ({ id }) => (id < 100 ? 'greedy' : `${id}`),
+    });
+    for (let id = 0; id < 10; id++) submit({ id, bytes: 1 });
+    await turn();
+    expect(() => submit({ id: 10, bytes: 1 })).toThrow(/10 of 10 bytes full/);
+    // The first of the greedy one is being computed, eight of the nine others may have to go.
+    for (let id = 100; id < 108; id++) submit({ id, bytes: 1 });
+    expect(() => submit({ id: 108, bytes: 1 })).toThrow(/full/);
+    expect(batcher.bytes).toBe(10);
+    for (let id = 2; id < 10; id++) {
+      expect(answers.get(id), `${id}`).toEqual([expect.objectContaining({ code: Code.RESOURCE_EXHAUSTED })]);
+    }
+    while (running.length > 0) {
+      running[0]!.end();
+      await turn();
+    }
+    const done = [...answers].filter(([, [answer]]) => typeof answer === 'string').map(([id]) => id);
+    expect(done.toSorted((a, b) => a - b)).toEqual([0, 1, 100, 101, 102, 103, 104, 105, 106, 107]);
+    expect(batcher.bytes).toBe(0);
+  });
+
+  it('refuses early what would only wait in vain, once it knows how long that is', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    try {
+      const { running, submit } = rig({ maxBatch: 1, maxBytes: 1e6, maxWaitMs: 2_000 });
+      // One a 100 ms, for a second and more.
+      for (let id = 0; id < 12; id++) submit({ id, bytes: 1 });
+      await turn();
+      for (let id = 0; id < 11; id++) {
+        vi.advanceTimersByTime(100);
+        running[0]!.end();
+        await turn();
+      }
+      let taken = 0;
+      let error: SemlinkError | undefined;
+      while (!error && taken < 1_000) {
+        try {
+          submit({ id: 100 + taken, bytes: 1 });
+          taken++;
+        } catch (thrown) {
+          error = thrown as SemlinkError;
+        }
+      }
+      // 20 take two seconds; one was there.
+      expect(taken).toBe(20);
+      expect(error).toMatchObject({ code: Code.RESOURCE_EXHAUSTED, retryAfterMs: 1050 });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('takes an item larger than the whole bound when nothing else waits, or it could never be sent', async () => {
     const { answers, running, submit } = rig({ maxBatch: 4, maxBytes: 10 });
     submit({ id: 0, bytes: 1000 });

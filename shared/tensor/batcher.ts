@@ -58,6 +58,9 @@ export class Batcher<T, R> {
   /** Milliseconds a byte lately took from being taken to its answer's; for how long to wait when the queue is full. */
   #msPerByte = 0;
   #lastDone = 0;
+  /** Since when the engine has had work without a break, and the bytes it has done of it. */
+  #busySince: number | undefined;
+  #busyBytes = 0;
 
   constructor(options: BatcherOptions<T, R>) {
     this.#options = options;
@@ -71,21 +74,55 @@ export class Batcher<T, R> {
   }
 
   /**
-   * Adds an item; `done` is called exactly once, with its result or with the error of its batch.
+   * Adds an item; `done` is called exactly once, with its result, with the error of its batch, or with the error below when
+   * it had to make room for others.
+   *
+   * The queue is full when it has no room for the item's bytes, and also when what is in it takes so long that the item
+   * would only wait to be told that it waited too long. Whoever has most waiting gives way then: the latest item of that
+   * key is refused, which is this one or another.
    *
    * @throws SemlinkError RESOURCE_EXHAUSTED, with how long to wait, when the queue is full; `done` is not called then
    */
   submit(item: T, done: (result: R | undefined, error: Error | undefined) => void): void {
     const bytes = this.#options.bytesOf(item);
-    if (this.#bytes + bytes > this.#options.maxBytes && this.#bytes > 0) throw this.#full();
+    const key = this.#options.keyOf?.(item) ?? '';
+    while (this.#isFull(bytes)) {
+      if (!this.#giveWay(key)) throw this.#full();
+    }
     this.#bytes += bytes;
-    this.#queue.push(this.#options.keyOf?.(item) ?? '', { item, bytes, at: performance.now(), done });
+    this.#queue.push(key, { item, bytes, at: performance.now(), done });
     this.#schedule();
+  }
+
+  #isFull(bytes: number): boolean {
+    if (this.#bytes === 0) return false;
+    const { maxBytes, maxWaitMs = Number.POSITIVE_INFINITY } = this.#options;
+    return this.#bytes + bytes > maxBytes || this.#drainMs() > maxWaitMs;
+  }
+
+  /**
+   * How long what waits and runs will take, ms, by what the engine did since it was last idle; 0 until that is a time worth
+   * judging by: batches grow with the queue, so the first ones say little.
+   */
+  #drainMs(): number {
+    const busyMs = this.#busySince === undefined ? 0 : performance.now() - this.#busySince;
+    return busyMs < leastBusyMs ? 0 : (this.#bytes * busyMs) / Math.max(this.#busyBytes, 1);
+  }
+
+  /** Refuses the latest item of the key with most of them, if that has at least two more than `key`. */
+  #giveWay(key: string): boolean {
+    const longest = this.#queue.longest();
+    if (longest === undefined || this.#queue.lengthOf(longest) < this.#queue.lengthOf(key) + 2) return false;
+    const entry = this.#queue.takeNewest(longest)!;
+    this.#bytes -= entry.bytes;
+    answer(entry, undefined, this.#full());
+    return true;
   }
 
   #full(): SemlinkError {
     const filled = `${this.#bytes} of ${this.#options.maxBytes} bytes full`;
-    const wait = Math.max(1, Math.ceil((this.#bytes * this.#msPerByte) / 2));
+    const drainMs = this.#drainMs() || this.#bytes * this.#msPerByte;
+    const wait = Math.max(1, Math.ceil(drainMs / 2));
     return resourceExhausted('engine queue', filled, `send fewer frames at a time, or try again in ${wait} ms`, wait);
   }
 
@@ -128,8 +165,9 @@ export class Batcher<T, R> {
     this.#timer = undefined;
     const live = this.#live(entries);
     if (live.length === 0) return;
-    this.#running++;
     const start = performance.now();
+    this.#busySince ??= start;
+    this.#running++;
     // Nothing here throws by itself: what `run` throws at once is caught like what it rejects with.
     new Promise<R[]>((resolve) =>
       resolve(
@@ -172,15 +210,29 @@ export class Batcher<T, R> {
     const now = performance.now();
     const took = (now - Math.max(start, this.#lastDone)) / Math.max(bytes, 1);
     this.#lastDone = now;
+    this.#busyBytes += bytes;
+    // The far past counts less and less.
+    const busyMs = now - (this.#busySince ?? now);
+    if (busyMs > 10 * leastBusyMs) {
+      this.#busySince = now - busyMs / 2;
+      this.#busyBytes /= 2;
+    }
     this.#msPerByte = this.#msPerByte === 0 ? took : 0.9 * this.#msPerByte + 0.1 * took;
     this.#bytes -= bytes;
     // The engine goes on with the next batch before this one's answers are dealt with.
     this.#fill(false);
+    if (this.#running === 0) {
+      this.#busySince = undefined;
+      this.#busyBytes = 0;
+    }
     entries.forEach((entry, i) => {
       answer(entry, results?.[i], error);
     });
   }
 }
+
+/** ms. */
+const leastBusyMs = 1_000;
 
 function answer<T, R>(entry: Entry<T, R>, result: R | undefined, error: Error | undefined): void {
   try {

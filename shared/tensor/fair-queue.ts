@@ -44,6 +44,28 @@ export class FairQueue<T> {
     return this.#length;
   }
 
+  /** How many items of a key wait. */
+  lengthOf(key: string): number {
+    return this.#lines.get(key)?.length ?? 0;
+  }
+
+  /** The key that has most items waiting; undefined when none waits. Looks at every key. */
+  longest(): string | undefined {
+    let longest: Line<T> | undefined;
+    for (const line of this.#lines.values()) if (!longest || line.length > longest.length) longest = line;
+    return longest?.key;
+  }
+
+  /** Takes the item of a key that came last; undefined when none waits. */
+  takeNewest(key: string): T | undefined {
+    const line = this.#lines.get(key);
+    const item = line?.items.pop();
+    if (!line || item === undefined) return undefined;
+    this.#length--;
+    if (line.length === 0) this.#lines.delete(key);
+    return item;
+  }
+
   push(key: string, item: T): void {
     let line = this.#lines.get(key);
     if (!line) {
