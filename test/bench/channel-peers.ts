@@ -1,7 +1,7 @@
 /**
  * The speed of the channel beside that of others, turn by turn on the same machine:
  *
- *   node dist/test/bench/channel-peers.js --peers FOLDER [--rounds 5] [--seconds 0.25] [--json FILE]
+ *   node dist/test/bench/channel-peers.js --help
  *
  * FOLDER holds what is to be compared: `channel_py.py` with `v-main/bin/python` (Sionna, torch, NumPy), `node/channel.mjs`
  * (plain JavaScript) and `bin/itpp_chan` (IT++). What is not there is left out. All count processor time of one thread,
@@ -11,10 +11,12 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { z } from 'zod';
 import { type ChannelMeasurement, median } from '../../deploy/cli/bench/channel-bench.js';
 import { formatTable } from '../../deploy/cli/table.js';
 import { projectRoot } from '../../shared/build/compiled.js';
+import { defineConfig, loadConfigOrExit, option } from '../../shared/config/index.js';
+import { jsonOption } from './bench-options.js';
 
 /** Millions of symbols a second of one program at one job: "awgn 1000", "rayleigh-block 128", "tdl 1000". */
 interface Speed {
@@ -23,15 +25,22 @@ interface Speed {
   speed: number;
 }
 
-const { values } = parseArgs({
-  options: {
-    peers: { type: 'string' },
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '0.25' },
-    json: { type: 'string' },
+const definition = defineConfig({
+  name: 'channel-peers',
+  usage: 'node dist/test/bench/channel-peers.js',
+  description: 'The speed of the channel beside that of others, turn by turn on the same machine.',
+  fields: {
+    peers: option(z.string().optional(), {
+      description: 'Folder of what is compared; the head of the source says what is in it. Absent: only ours.',
+      placeholder: 'FOLDER',
+    }),
+    rounds: option(z.int().min(1).max(1000).default(5), { description: 'Times that all are measured, in turn.' }),
+    seconds: option(z.number().min(0.01).max(60).default(0.25), { description: 'Time of one measurement.', unit: 's' }),
+    json: jsonOption,
   },
 });
-const seconds = values.seconds;
+const { config: values } = loadConfigOrExit(definition);
+const seconds = String(values.seconds);
 const folder = values.peers;
 
 function output(program: string, args: string[]): string {

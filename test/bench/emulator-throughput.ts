@@ -1,8 +1,7 @@
 /**
  * Frames a second through a channel-emulator process on loopback:
  *
- *   node dist/test/bench/emulator-throughput.js [--seconds 5] [--frames N] [--symbols 64] [--per-message 64] [--links 16]
- *     [--in-flight 32] [--model rayleigh-block] [--json FILE]
+ *   node dist/test/bench/emulator-throughput.js --help
  *
  * Load and receiver are processes of their own that only copy bytes. Counts frames a second of the emulator's processor
  * time (what one core of its own would do) as well as of the clock, and its resident memory in each fifth of the run: least (after
@@ -15,32 +14,36 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { Client, type ClientDuplexStream, credentials } from '@grpc/grpc-js';
+import { z } from 'zod';
 import { startServiceProcess } from '../../deploy/local/processes.js';
 import { compiledModule } from '../../shared/build/compiled.js';
+import { channelModelNames } from '../../shared/channel/channel-config.js';
 import { encodeSymbols } from '../../shared/codec/symbols.js';
+import { defineConfig, loadConfigOrExit, option } from '../../shared/config/index.js';
 import { PropagateRequestSchema } from '../../shared/gen/semlink/v1/channel_emulator_pb.js';
 import { SymbolFormat } from '../../shared/gen/semlink/v1/frame_pb.js';
+import { jsonOption } from './bench-options.js';
 import { fields, varint } from './wire.js';
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '5' },
-    frames: { type: 'string' },
-    symbols: { type: 'string', default: '64' },
-    'per-message': { type: 'string', default: '64' },
-    links: { type: 'string', default: '16' },
-    'in-flight': { type: 'string', default: '32' },
-    model: { type: 'string', default: 'rayleigh-block' },
-    json: { type: 'string' },
+const definition = defineConfig({
+  name: 'emulator-throughput',
+  usage: 'node dist/test/bench/emulator-throughput.js',
+  description: 'Frames a second through a channel-emulator process on loopback, and its memory.',
+  fields: {
+    seconds: option(z.number().min(0.1).max(86_400).default(5), { description: 'Time of the run.', unit: 's' }),
+    frames: option(z.int().min(1).optional(), { description: 'So many frames instead of a time.' }),
+    symbols: option(z.int().min(1).max(65_536).default(64), { description: 'Symbols a frame.' }),
+    perMessage: option(z.int().min(1).max(4096).default(64), { description: 'Frames a message.' }),
+    links: option(z.int().min(1).max(1_000_000).default(16), { description: 'Links, frame by frame in turn.' }),
+    inFlight: option(z.int().min(1).max(4096).default(32), { description: 'Messages without an answer.' }),
+    model: option(z.enum(channelModelNames).default('rayleigh-block'), { description: 'Channel model.' }),
+    json: jsonOption,
   },
 });
-const symbols = Number(values.symbols);
-const perMessage = Number(values['per-message']);
-const links = Number(values.links);
-const inFlight = Number(values['in-flight']);
+const { config: values } = loadConfigOrExit(definition);
+const { symbols, perMessage, links, inFlight } = values;
 
 /** Message number m of those that go round: frames m * perMessage and on, link by link. */
 function message(m: number): Buffer {

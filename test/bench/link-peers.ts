@@ -1,8 +1,7 @@
 /**
  * A link of three services beside other chains, turn by turn on the same machine, so that ratios come from one run:
  *
- *   node dist/test/bench/link-peers.js --peers FOLDER [--variants ort-naive,ort2-naive,triton-chain,triton-chain2]
- *     [--load 1x1,1x32,1x256,8x256,32x256,1x4x64] [--rounds 5] [--seconds 1] [--json FILE]
+ *   node dist/test/bench/link-peers.js --help
  *
  * FOLDER holds what is to be compared: `bin/lg`, a load generator; `peerA/stage.py` with `v-main/bin/python`, a chain of
  * grpc.aio and ONNX Runtime in three processes (`ort2`: two threads in the encoder); `peerB/server.sh PORT`, NVIDIA
@@ -14,29 +13,41 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { z } from 'zod';
 import { median } from '../../deploy/cli/bench/channel-bench.js';
 import { measureLink } from '../../deploy/cli/bench/link-bench.js';
 import { shapeOf, startBenchLink, targetAt } from '../../deploy/cli/bench/link-command.js';
 import { formatTable } from '../../deploy/cli/table.js';
 import { SHIPPED_MODELS } from '../../shared/codec/model-folder.js';
+import { defineConfig, loadConfigOrExit, option } from '../../shared/config/index.js';
+import { jsonOption, loadsOf } from './bench-options.js';
 import { ComputeCeiling } from './compute-ceiling.js';
 import { publishEqualModel } from './equal-model.js';
 import { PEERS, type Peer, type PeerMeasurement, ServingPeers } from './serving-peers.js';
 
-const { values } = parseArgs({
-  options: {
-    peers: { type: 'string' },
-    variants: { type: 'string', default: PEERS.join() },
-    load: { type: 'string', default: '1x1,1x32,1x256,8x256,32x256,1x4x64' },
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '1' },
-    model: { type: 'string', default: 'equal' },
-    json: { type: 'string' },
+const definition = defineConfig({
+  name: 'link-peers',
+  usage: 'node dist/test/bench/link-peers.js',
+  description: 'A link of three services beside other chains, turn by turn on the same machine.',
+  fields: {
+    peers: option(z.string().optional(), {
+      description: 'Folder of what is compared; the head of the source says what is in it. Absent: only ours.',
+      placeholder: 'FOLDER',
+    }),
+    variants: option(z.array(z.enum(PEERS)).default([...PEERS]), { description: 'Which of the chains in it.' }),
+    load: option(loadsOf(['1x1', '1x32', '1x256', '8x256', '32x256', '1x4x64']), {
+      description: 'Images a message x images in flight of one stream x streams.',
+    }),
+    rounds: option(z.int().min(1).max(1000).default(5), { description: 'Times that all are measured, in turn.' }),
+    seconds: option(z.number().min(0.1).max(3600).default(1), { description: 'Time of one measurement.', unit: 's' }),
+    model: option(z.enum(['equal', 'published']).default('equal'), {
+      description: "Random weights with the arithmetic and symbols of the peers', or the published default.",
+    }),
+    json: jsonOption,
   },
 });
-const seconds = Number(values.seconds);
-const loads = values.load.split(',');
+const { config: values } = loadConfigOrExit(definition);
+const { seconds, load: loads } = values;
 
 const temporary = mkdtempSync(path.join(tmpdir(), 'semlink-bench-'));
 const models = values.model === 'published' ? SHIPPED_MODELS : temporary;
@@ -66,7 +77,7 @@ process.on('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const variants = [ours];
-if (chains) for (const name of values.variants.split(',').filter(Boolean)) variants.push(await chains.start(name));
+if (chains) for (const name of values.variants) variants.push(await chains.start(name));
 const ceiling = await ComputeCeiling.open(target.images.modelVersion, models);
 // Compiled code, connections and memory before anything counts.
 for (const variant of variants) for (const load of loads) await measure(variant, load, 0.5);
@@ -74,7 +85,7 @@ process.stderr.write('measuring\n');
 
 const measured = new Map<string, PeerMeasurement[]>();
 const ceilings: number[] = [];
-for (let round = 0; round < Number(values.rounds); round++) {
+for (let round = 0; round < values.rounds; round++) {
   ceilings.push(await ceiling.measure(32, seconds));
   for (const load of loads) {
     for (const variant of variants) {

@@ -164,6 +164,49 @@ describe.skipIf(program === undefined)('knowledge in an S3-compatible store', ()
     }
   });
 
+  it('is the same to the byte, whether one worker taught it or several at once into one bucket', async () => {
+    const model = await startModelServer();
+    const teach = (prefix: string, share: string) =>
+      semlink(
+        [
+          ...[
+            'teach',
+            '--teacher',
+            `grpc://${model.address}/large`,
+            '--split',
+            'holdout',
+            '--images',
+            '40',
+            '--views',
+            '3',
+          ],
+          ...['--images-per-shard', '5', '--store', url(prefix), '--s3-endpoint', server.endpoint, '--shard', share],
+        ],
+        { env: server.env },
+      );
+    try {
+      expect((await teach('by-one', '0/1')).status).toBe(0);
+      // Workers of a job start together, and one of them is started twice, as a scheduler may.
+      const shares = ['0/3', '1/3', '2/3', '2/3'];
+      const workers = await Promise.all(shares.map((share) => teach('by-many', share)));
+      for (const [i, { status, stderr }] of workers.entries()) expect(status, `${shares[i]}: ${stderr}`).toBe(0);
+      const [one, many] = await Promise.all(
+        ['by-one', 'by-many'].map(async (prefix) => openStore(url(prefix), { endpoint: server.endpoint })),
+      );
+      const objects = await names(one!);
+      expect(objects.length).toBeGreaterThan(8);
+      expect(await names(many!)).toEqual(objects);
+      for (const name of objects) {
+        const size = (await one!.size(name))!;
+        const [expected, got] = await Promise.all([one!.read(name, 0, size), many!.read(name, 0, size + 1)]);
+        expect(Buffer.from(got).equals(Buffer.from(expected)), name).toBe(true);
+      }
+      expect(await verifyKnowledge(many!)).toEqual({ shards: 8, records: 120, faults: [] });
+    } finally {
+      await model.stop();
+    }
+  });
+
   it('takes sets of another description side by side, each below its own prefix', async () => {
     const root = await openStore(url('several'), { endpoint: server.endpoint });
     await writeSampleSet(root.below('a'), sampleDescription({ views: 2 }));

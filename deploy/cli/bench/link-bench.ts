@@ -2,13 +2,14 @@ import type { RatePolicy } from '../../../shared/codec/rate-control.js';
 import { TransmitterEncoderService } from '../../../shared/gen/semlink/v1/transmitter_encoder_pb.js';
 import { createRpcClient } from '../../../shared/rpc/client.js';
 import { notFound } from '../../../shared/rpc/errors.js';
+import { targetParts } from '../../../shared/rpc/target.js';
 import { type LoadShape, loadLink, type Stage } from './link-load.js';
 import type { LoadImages } from './link-messages.js';
 import { usageOf } from './process-usage.js';
 
 /** A running link that is measured. */
 export interface BenchTarget {
-  /** `host:port` of its transmitter-encoder. */
+  /** Of its transmitter-encoder: `host:port`, or several with commas between. */
   address: string;
   images: LoadImages;
   policy: RatePolicy;
@@ -43,7 +44,7 @@ export interface LinkMeasurement {
 
 /** The model a benchmark asks a transmitter for. */
 export async function imagesOf(address: string, version = ''): Promise<LoadImages & { channelUses: number[] }> {
-  const client = createRpcClient(TransmitterEncoderService, { address });
+  const client = createRpcClient(TransmitterEncoderService, { address: targetParts(address)[0]! });
   try {
     const { models } = await client.listModels({});
     const model = models.find((one) => (version === '' ? one.default : one.version === version));

@@ -49,8 +49,8 @@ const definition = defineConfig({
       unit: 'ms',
     }),
     address: option(z.string().optional(), {
-      description: 'Transmitter-encoder of a running link; absent: one is started.',
-      placeholder: 'HOST:PORT',
+      description: 'Transmitter-encoder of a running link, or several of its processes; absent: a link is started.',
+      placeholder: 'HOST:PORT[,...]',
     }),
     pid: option(z.array(z.int().min(1)).default([]), {
       description: 'With --address: processes whose processor time and memory count, with their children.',
@@ -63,6 +63,9 @@ const definition = defineConfig({
     channel: option(z.enum(channelModelNames).default('rayleigh-block'), {
       description: 'Channel model, where the link is started here.',
     }),
+    workers: option(z.int().min(1).max(64).default(1), {
+      description: 'Worker processes of each service, where the link is started here.',
+    }),
     json: option(z.string().optional(), { description: 'Also write the results to this file.', placeholder: 'FILE' }),
   },
 });
@@ -73,7 +76,7 @@ type LinkBenchConfig = ConfigOf<typeof definition>;
 export async function benchLink(argv: readonly string[]): Promise<number> {
   const { config } = loadConfigOrExit(definition, argv);
   const stopped = interrupted();
-  const started = config.address === undefined ? startBenchLink(config.channel) : undefined;
+  const started = config.address === undefined ? startBenchLink(config.channel, {}, config.workers) : undefined;
   const link = started && (await Promise.race([started, stopped]));
   if (typeof link === 'number') return link;
   try {
@@ -94,13 +97,14 @@ export async function benchLink(argv: readonly string[]): Promise<number> {
 }
 
 /** The three services on free ports, quiet. `coders`: options of the two that run a model. */
-export function startBenchLink(channelModel: string, coders: Record<string, unknown> = {}) {
+export function startBenchLink(channelModel: string, coders: Record<string, unknown> = {}, workers = 1) {
   // Streams stay where they are, so that a long run is one run.
   const free = {
     listen: '127.0.0.1:0',
     'metrics.listen': '127.0.0.1:0',
     logLevel: 'warn',
     'rpc.maxConnectionAgeMs': 0,
+    workers,
   };
   return startProcesses({
     'transmitter-encoder': { ...free, ...coders },

@@ -4,6 +4,8 @@ import { Client, credentials } from '@grpc/grpc-js';
 import type { RatePolicy } from '../../../shared/codec/rate-control.js';
 import type { FrameResult } from '../../../shared/gen/semlink/v1/frame_pb.js';
 import type { TransmitResponse } from '../../../shared/gen/semlink/v1/transmitter_encoder_pb.js';
+import { candidate, pickCandidate } from '../../../shared/rpc/rendezvous.js';
+import { targetParts } from '../../../shared/rpc/target.js';
 import { LatencyHistogram } from '../latency-histogram.js';
 import type { LoadImages } from './link-messages.js';
 import { LoadStream } from './load-stream.js';
@@ -23,14 +25,16 @@ export interface LoadShape {
 }
 
 export interface LoadOptions extends LoadShape {
-  /** `host:port` of a transmitter-encoder. */
+  /** `host:port` of a transmitter-encoder, or of several with commas between: links are pinned to them. */
   address: string;
   images: LoadImages;
   policy: RatePolicy;
-  /** Connections that the streams are spread over. */
+  /** Connections to each address that the streams are spread over. */
   connections: number;
   warmSeconds: number;
   seconds: number;
+  /** Ends the measurement before its time; asked ten times a second with the images answered so far. */
+  enough?: (images: number) => boolean;
   /** Called when measuring begins and ends. */
   onMeasure?: (what: 'begin' | 'end') => void;
 }
@@ -63,22 +67,21 @@ const LAST_ANSWERS_MS = 10_000;
  */
 export async function loadLink(options: LoadOptions): Promise<LoadResult> {
   const { address, perMessage, inFlight, streams, rate, warmSeconds, seconds } = options;
-  const clients = Array.from(
-    { length: Math.min(options.connections, streams) },
-    () =>
-      new Client(address, credentials.createInsecure(), {
-        'grpc.max_receive_message_length': -1,
-        // Otherwise clients to one address would share one connection.
-        'grpc.use_local_subchannel_pool': 1,
-      }),
+  const addresses = targetParts(address).map(candidate);
+  const clients = new Map(
+    addresses.map((one) => [one, connect(one.address, Math.min(options.connections, streams))] as const),
   );
+  const clientOf = (linkId: string, i: number): Client => {
+    const connections = clients.get(pickCandidate(linkId, addresses)!)!;
+    return connections[i % connections.length]!;
+  };
   const sums = new Sums();
   let broken: Error | undefined;
   let sending = true;
   const all = Array.from(
     { length: streams },
     (_, i) =>
-      new LoadStream(clients[i % clients.length]!, {
+      new LoadStream(clientOf(`bench-${i}`, i), {
         linkId: `bench-${i}`,
         images: options.images,
         policy: options.policy,
@@ -99,7 +102,8 @@ export async function loadLink(options: LoadOptions): Promise<LoadResult> {
     await waitWhole(warmSeconds, () => broken);
     sums.begin();
     options.onMeasure?.('begin');
-    await waitWhole(seconds, () => broken);
+    const { enough } = options;
+    await waitWhole(seconds, () => broken, enough && (() => enough(sums.images)));
     options.onMeasure?.('end');
     const result = sums.end();
     sending = false;
@@ -113,8 +117,20 @@ export async function loadLink(options: LoadOptions): Promise<LoadResult> {
     stop();
     await wait(20);
     for (const stream of all) stream.cancel();
-    for (const client of clients) client.close();
+    for (const client of [...clients.values()].flat()) client.close();
   }
+}
+
+function connect(address: string, connections: number): Client[] {
+  return Array.from(
+    { length: connections },
+    () =>
+      new Client(address, credentials.createInsecure(), {
+        'grpc.max_receive_message_length': -1,
+        // Otherwise clients to one address would share one connection.
+        'grpc.use_local_subchannel_pool': 1,
+      }),
+  );
 }
 
 /** Closed loop: fills every stream; the rest follows from the answers. */
@@ -154,13 +170,17 @@ function keepTo(streams: LoadStream[], messagesPerSecond: number, sums: Sums): (
   };
 }
 
-async function waitWhole(seconds: number, broken: () => Error | undefined): Promise<void> {
+async function waitWhole(
+  seconds: number,
+  broken: () => Error | undefined,
+  enough: () => boolean = () => false,
+): Promise<void> {
   const end = performance.now() + seconds * 1e3;
   for (;;) {
     const why = broken();
     if (why) throw new Error(`the load broke off: ${why.message}`, { cause: why });
     const left = end - performance.now();
-    if (left <= 0) return;
+    if (left <= 0 || enough()) return;
     await wait(Math.min(left, 100));
   }
 }
@@ -175,6 +195,10 @@ class Sums {
   #lateness = new LatencyHistogram();
   #staged = 0;
   #stages = STAGES.map(() => 0);
+
+  get images(): number {
+    return this.#images;
+  }
 
   begin(): void {
     this.#measuring = true;
