@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { type PublishedModel, publishModel } from '../../shared/codec/model-folder.js';
-import { loadCifar10 } from '../../shared/data/cifar10.js';
+import { type Cifar10Images, loadCifar10 } from '../../shared/data/cifar10.js';
+import { ATTRIBUTES, type JobSpan, SPANS } from '../../shared/telemetry/index.js';
 import { loadTensorFlow } from '../../shared/tensor/native.js';
 import { calibrate } from './calibrate.js';
 import { CheckpointFile } from './checkpoint.js';
@@ -44,16 +45,18 @@ export interface TrainingStep {
  * Trains, calibrates and publishes a codec pair. Goes on from the last checkpoint where there is one; `stop` ends it
  * after the step at hand, with a checkpoint.
  *
+ * @param job the span of the run, under which its parts have theirs
  * @returns the published model, or undefined when it was stopped
  */
 export async function train(
   config: DistillerConfig,
   reporter: TrainingReporter,
   stop: AbortSignal,
+  job: JobSpan,
 ): Promise<PublishedModel | undefined> {
   const folder = path.join(config.work, modelName(config));
   const [training, holdout] = await Promise.all([loadCifar10('train'), loadCifar10('holdout')]);
-  const knowledge = config.knowledge ? await loadKnowledge(config.knowledge, training, config.images) : undefined;
+  const knowledge = config.knowledge ? await readKnowledge(config.knowledge, training, config.images, job) : undefined;
   const checkpoints = new CheckpointFile(folder, config, knowledge?.origin);
   if (config.fresh) await checkpoints.remove();
   const spec = networkSpec(config);
@@ -75,17 +78,18 @@ export async function train(
     });
   while (trainer.step < trainer.steps && !early.reached) {
     reporter.phase?.('training');
-    const finished = await runEpoch(trainer, config, reporter, stop);
-    if (!finished) {
+    const finished = await job.during(SPANS.epoch, {}, async (span) => {
+      const epoch = await runEpoch(trainer, config, reporter, stop);
+      if (epoch && (epoch.epoch === config.epochs || epoch.epoch % config.lookEpochs === 0)) {
+        reporter.phase?.('looking');
+        epoch.holdout = await look(trainer.average(), spec, holdout);
+        early.see(epoch.epoch, Object.values(epoch.holdout), () => trainer.state().average);
+      }
       await save();
-      return undefined;
-    }
-    if (finished.epoch === config.epochs || finished.epoch % config.lookEpochs === 0) {
-      reporter.phase?.('looking');
-      finished.holdout = await look(trainer.average(), spec, holdout);
-      early.see(finished.epoch, Object.values(finished.holdout), () => trainer.state().average);
-    }
-    await save();
+      span.set(epoch ? attributesOf(epoch) : { [ATTRIBUTES.step]: trainer.step, [ATTRIBUTES.outcome]: 'stopped' });
+      return epoch;
+    });
+    if (!finished) return undefined;
     await record.append(finished);
     const rate = (trainer.step - (resume?.optimizer.step ?? 0)) / clock.secondsOfThisSitting;
     reporter.epoch(finished, (trainer.steps - trainer.step) / rate);
@@ -96,18 +100,44 @@ export async function train(
   const weights = trainer.average(early.best?.average);
   const judges = { ...holdout, count: config.calibrationImages };
   judges.labels = judges.labels.subarray(0, judges.count);
-  const calibration = await withFrozen(weights, spec, (pair) =>
-    calibrate({ ...pair, network: spec }, judges, config.channelUses, (done, total) =>
-      reporter.progress(`calibration ${done}/${total} points`),
+  const calibration = await job.during(SPANS.calibrate, { [ATTRIBUTES.images]: judges.count }, (span) =>
+    withFrozen(weights, spec, (pair) =>
+      calibrate({ ...pair, network: spec }, judges, config.channelUses, (done, total) => {
+        if (done === total) span.set({ [ATTRIBUTES.points]: total });
+        reporter.progress(`calibration ${done}/${total} points`);
+      }),
     ),
   );
   const epochs = early.best?.epoch ?? config.epochs;
   const steps = epochs * trainer.stepsPerEpoch;
   const run = { config, spec, calibration, epochs, steps, seconds: clock.seconds, knowledge: knowledge?.origin };
-  const model = await publishModel(config.models, manifestOf(run), weights);
+  const manifest = manifestOf(run);
+  const model = await job.during(SPANS.publishModel, { [ATTRIBUTES.modelVersion]: manifest.version }, () =>
+    publishModel(config.models, manifest, weights),
+  );
   reporter.phase?.('done');
   reporter.say(`published ${model.folder}`);
   return model;
+}
+
+async function readKnowledge(url: string, training: Cifar10Images, images: number, job: JobSpan) {
+  return job.during(SPANS.readKnowledge, { [ATTRIBUTES.knowledgeSet]: url }, async (span) => {
+    const knowledge = await loadKnowledge(url, training, images);
+    const { teacher, views } = knowledge.origin;
+    span.set({ [ATTRIBUTES.teacher]: teacher, [ATTRIBUTES.views]: views, [ATTRIBUTES.images]: images });
+    return knowledge;
+  });
+}
+
+function attributesOf({ epoch, step, loss, semanticBits, accuracy, imagesPerSecond }: EpochRecord) {
+  return {
+    [ATTRIBUTES.epoch]: epoch,
+    [ATTRIBUTES.step]: step,
+    [ATTRIBUTES.loss]: loss.task,
+    [ATTRIBUTES.semanticBits]: semanticBits,
+    [ATTRIBUTES.accuracy]: accuracy,
+    [ATTRIBUTES.imagesPerSecond]: imagesPerSecond,
+  };
 }
 
 /** One epoch, or the rest of it after a resume in its middle; undefined when stopped. */

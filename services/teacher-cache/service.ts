@@ -20,11 +20,11 @@ import { RECORDS_PER_BATCH, type RecordBatch, streamRecords } from '../../shared
 import { implementService, type ServiceImplementation } from '../../shared/rpc/adapter.js';
 import type { DrainList } from '../../shared/rpc/drain-list.js';
 import { Code, invalidArgument, SemlinkError } from '../../shared/rpc/errors.js';
-import type { Telemetry } from '../../shared/telemetry/index.js';
+import { ATTRIBUTES, type JobSpan, type Telemetry } from '../../shared/telemetry/index.js';
+import { forJob } from './job-calls.js';
 import type { KnowledgeLibrary, SetState } from './library.js';
+import { ROLE } from './role.js';
 import { Slots } from './slots.js';
-
-export const ROLE = 'teacher-cache';
 
 /** Most ids of one GetKnowledge. */
 const MOST_IDS = 65_536;
@@ -65,7 +65,9 @@ export function teacherCacheService(parts: TeacherCacheParts): ServiceImplementa
       const start = performance.now();
       try {
         // Nothing is read from an upload that waits, so its sender waits too.
-        return await uploads.with(() => receiveShards(parts, call));
+        return await uploads.with(() =>
+          forJob(call.metadata, 'PutKnowledge', (span) => receiveShards(parts, call, span)),
+        );
       } finally {
         metrics.observeCall('put', (performance.now() - start) / 1e3);
       }
@@ -73,15 +75,22 @@ export function teacherCacheService(parts: TeacherCacheParts): ServiceImplementa
     streamKnowledge: async (call) => {
       const closed = telemetry.metrics.streamOpened('served');
       try {
-        await watched(call.request.set, () => sendRecords(parts, call));
+        await watched(call.request.set, () =>
+          forJob(call.metadata, 'StreamKnowledge', (span) => sendRecords(parts, call, span)),
+        );
       } finally {
         closed();
       }
     },
-    getKnowledge: async ({ set: name, ids }) => {
+    getKnowledge: async ({ set: name, ids }, { metadata }) => {
       const start = performance.now();
       if (ids.length > MOST_IDS) throw invalidArgument('number of ids', ids.length, `use at most ${MOST_IDS}`);
-      const records = await watched(name, async () => (await library.set(name)).readRecords(ids));
+      const records = await watched(name, () =>
+        forJob(metadata, 'GetKnowledge', async (span) => {
+          span?.set({ [ATTRIBUTES.knowledgeSet]: name, [ATTRIBUTES.records]: ids.length });
+          return (await library.set(name)).readRecords(ids);
+        }),
+      );
       metrics.sent('get', ids.length, records.length);
       metrics.observeCall('get', (performance.now() - start) / 1e3);
       return create(GetKnowledgeResponseSchema, { records });
@@ -107,12 +116,14 @@ export function teacherCacheService(parts: TeacherCacheParts): ServiceImplementa
 async function receiveShards(
   { library, telemetry }: TeacherCacheParts,
   call: ServerReadableStream<PutKnowledgeRequest, PutKnowledgeResponse>,
+  span: JobSpan | undefined,
 ): Promise<PutKnowledgeResponse> {
   const metrics = telemetry.metrics.knowledge;
   const requests = (call as AsyncIterable<PutKnowledgeRequest>)[Symbol.asyncIterator]();
   let request = await requests.next();
   let set: string | undefined;
   let stored = 0;
+  let bytes = 0;
   while (!request.done) {
     const begin = beginOf(request.value, set);
     set = begin.set;
@@ -125,6 +136,7 @@ async function receiveShards(
     if (put) stored++;
   }
   if (set === undefined) throw invalidArgument('upload', 'empty', 'begin it with a shard');
+  span?.set({ [ATTRIBUTES.knowledgeSet]: set, [ATTRIBUTES.bytes]: bytes });
   const published = await library.publishIfComplete(set);
   if (published) telemetry.logger.info({ set }, 'knowledge published');
   return create(PutKnowledgeResponseSchema, { stored, published });
@@ -135,6 +147,7 @@ async function receiveShards(
       if (request.done || request.value.part.case !== 'chunk') return;
       const chunk = request.value.part.value;
       metrics.received(chunk.length);
+      bytes += chunk.length;
       yield chunk;
     }
   }
@@ -152,6 +165,7 @@ function beginOf({ part }: PutKnowledgeRequest, set: string | undefined): ShardB
 async function sendRecords(
   { library, telemetry, drains }: TeacherCacheParts,
   call: ServerWritableStream<StreamKnowledgeRequest, StreamKnowledgeResponse>,
+  span: JobSpan | undefined,
 ): Promise<void> {
   const metrics = telemetry.metrics.knowledge;
   const start = performance.now();
@@ -164,6 +178,8 @@ async function sendRecords(
   const batch = Math.min(recordsPerMessage || RECORDS_PER_BATCH, fitting);
   const stream = streamRecords(set, { firstImage, images, shuffle, position: Number(position), batch });
   let first = true;
+  let sent = 0;
+  span?.set({ [ATTRIBUTES.knowledgeSet]: name });
   for await (const part of stream) {
     if (call.cancelled || call.destroyed) return;
     if (drains.draining) {
@@ -175,8 +191,10 @@ async function sendRecords(
     if (first) metrics.observeCall('stream', (performance.now() - start) / 1e3);
     first = false;
     metrics.sent('stream', part.count, part.records.length);
+    sent += part.count;
     if (!call.write(batchMessage(part)) && !(await drained(call))) return;
   }
+  span?.set({ [ATTRIBUTES.records]: sent });
   call.end();
 }
 

@@ -2,7 +2,8 @@ import { openStore } from '../../shared/knowledge/store.js';
 import { type RunningService, startService } from '../../shared/rpc/running-service.js';
 import type { TeacherCacheConfig } from './config.js';
 import { KnowledgeLibrary } from './library.js';
-import { ROLE, teacherCacheService } from './service.js';
+import { ROLE } from './role.js';
+import { teacherCacheService } from './service.js';
 
 /**
  * Starts a teacher-cache in this process.

@@ -26,8 +26,8 @@ export class CacheTarget implements KnowledgeTarget {
     return there.shards;
   }
 
-  async put(layout: ShardLayout, file: Uint8Array): Promise<void> {
-    await this.#client.put(this.#set, layout.header.knowledge!, shardEntry(layout, file), file);
+  async put(layout: ShardLayout, file: Uint8Array, traceparent: string): Promise<void> {
+    await this.#client.put(this.#set, layout.header.knowledge!, shardEntry(layout, file), file, traceparent);
   }
 
   async publishIfComplete(): Promise<boolean> {

@@ -3,6 +3,7 @@ import type { LabelledDataSet } from '../../shared/data/labelled-images.js';
 import type { KnowledgeDescription, ShardEntry } from '../../shared/gen/semlink/v1/knowledge_pb.js';
 import { RecordCodec } from '../../shared/knowledge/record.js';
 import { newShard, type ShardLayout, shardRanges } from '../../shared/knowledge/shard.js';
+import { ATTRIBUTES, type JobSpan, SPANS } from '../../shared/telemetry/index.js';
 import type { FeatureProjection } from './projection.js';
 import type { Teacher } from './teacher.js';
 
@@ -10,8 +11,12 @@ import type { Teacher } from './teacher.js';
 export interface KnowledgeTarget {
   /** Shards of this set that are there already, whole and sound. */
   stored(knowledge: KnowledgeDescription): Promise<ShardEntry[]>;
-  /** Stores a shard, whole or not at all. */
-  put(layout: ShardLayout, file: Uint8Array): Promise<void>;
+  /**
+   * Stores a shard, whole or not at all.
+   *
+   * @param traceparent of the span of the storing, for whoever does it; empty: none
+   */
+  put(layout: ShardLayout, file: Uint8Array, traceparent: string): Promise<void>;
   /** Publishes the set if no shard of it is missing. */
   publishIfComplete(knowledge: KnowledgeDescription): Promise<boolean>;
 }
@@ -50,6 +55,8 @@ export interface TeachingOptions {
   readonly target: KnowledgeTarget;
   readonly reporter: TeachingReporter;
   readonly stop: AbortSignal;
+  /** The span of this worker, under which its parts have theirs. */
+  readonly job: JobSpan;
 }
 
 export type TeachingResult = 'published' | 'share-done' | 'stopped';
@@ -59,7 +66,7 @@ export type TeachingResult = 'published' | 'share-done' | 'stopped';
  * already are left alone. Publishes the set when the last shard of all workers is there.
  */
 export async function teach(options: TeachingOptions): Promise<TeachingResult> {
-  const { knowledge, share, target, reporter, stop } = options;
+  const { knowledge, share, target, reporter, stop, job } = options;
   const { views } = knowledge;
   const mine = shardRanges(knowledge).filter((_, i) => i % share.of === share.index);
   const total = mine.reduce((sum, { images }) => sum + images * views, 0);
@@ -71,16 +78,28 @@ export async function teach(options: TeachingOptions): Promise<TeachingResult> {
   const start = performance.now();
   for (const range of missing) {
     const layout = newShard(knowledge, range);
-    const records = await teachShard(options, layout, (views) => {
-      done += views;
-      const viewsPerSecond = (done - before) / ((performance.now() - start) / 1e3);
-      reporter.progress({ batch: views, done, total, viewsPerSecond, secondsLeft: (total - done) / viewsPerSecond });
+    const described = { [ATTRIBUTES.firstImage]: range.firstImage, [ATTRIBUTES.images]: range.images };
+    const stored = await job.during(SPANS.shard, described, async (span) => {
+      const records = await teachShard(options, layout, (views) => {
+        done += views;
+        const viewsPerSecond = (done - before) / ((performance.now() - start) / 1e3);
+        reporter.progress({ batch: views, done, total, viewsPerSecond, secondsLeft: (total - done) / viewsPerSecond });
+      });
+      span.set({ [ATTRIBUTES.outcome]: records ? 'stored' : 'stopped' });
+      if (!records) return false;
+      const file = layout.encode(records);
+      await span.during(SPANS.storeShard, { [ATTRIBUTES.bytes]: file.length }, ({ traceparent }) =>
+        target.put(layout, file, traceparent),
+      );
+      return true;
     });
-    if (!records) return 'stopped';
-    await target.put(layout, layout.encode(records));
-    if (stop.aborted) return 'stopped';
+    if (!stored || stop.aborted) return 'stopped';
   }
-  return (await target.publishIfComplete(knowledge)) ? 'published' : 'share-done';
+  return job.during(SPANS.publishKnowledge, {}, async (span) => {
+    const result = (await target.publishIfComplete(knowledge)) ? 'published' : 'share-done';
+    span.set({ [ATTRIBUTES.outcome]: result });
+    return result;
+  });
 }
 
 /** The records of one shard; undefined when it was stopped in the middle. */

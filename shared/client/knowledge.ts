@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import { Metadata } from '@grpc/grpc-js';
 import type { KnowledgeDescription, ShardEntry } from '../gen/semlink/v1/knowledge_pb.js';
 import {
   type KnowledgeSet as KnowledgeSetMessage,
@@ -15,6 +16,7 @@ import type { RecordBatch, RecordStreamOptions } from '../knowledge/record-strea
 import { createRpcClient, type RpcClient } from '../rpc/client.js';
 import { Code, SemlinkError, toSemlinkError } from '../rpc/errors.js';
 import { clientTls, type TlsConfig } from '../rpc/tls.js';
+import { TRACEPARENT_KEY } from '../telemetry/index.js';
 
 export interface KnowledgeClientOptions {
   /** `host:port` of a teacher-cache. */
@@ -31,7 +33,7 @@ const GET_MS = 30_000;
 const CHUNK_BYTES = 256 * 1024;
 const RETRY_MS = 200;
 
-/** A teacher-cache, as trainers and teachers use it. */
+/** A teacher-cache, as trainers and teachers use it. Calls can carry the span they are made for (`JobSpan.traceparent`). */
 export class KnowledgeClient {
   readonly address: string;
   readonly #rpc: RpcClient<typeof TeacherCacheService.method>;
@@ -77,8 +79,9 @@ export class KnowledgeClient {
   }
 
   /** Single records, one after the other in the order asked for; ids are image x views + view, at most 65,536. */
-  async get(set: string, ids: ArrayLike<number>): Promise<Uint8Array> {
-    return (await this.#rpc.getKnowledge({ set, ids: Array.from(ids) }, { deadlineMs: GET_MS })).records;
+  async get(set: string, ids: ArrayLike<number>, traceparent = ''): Promise<Uint8Array> {
+    const options = { deadlineMs: GET_MS, metadata: jobMetadata(traceparent) };
+    return (await this.#rpc.getKnowledge({ set, ids: Array.from(ids) }, options)).records;
   }
 
   /**
@@ -87,18 +90,23 @@ export class KnowledgeClient {
    *
    * @throws SemlinkError UNAVAILABLE when it cannot go on within `reconnectMs`, and every other error at once
    */
-  async *stream(set: string, options: RecordStreamOptions = {}): AsyncGenerator<RecordBatch, void, undefined> {
+  async *stream(
+    set: string,
+    options: RecordStreamOptions = {},
+    traceparent = '',
+  ): AsyncGenerator<RecordBatch, void, undefined> {
     let position = options.position ?? 0;
     let deadline = Date.now() + this.#reconnectMs;
     for (;;) {
-      const call = this.#rpc.streamKnowledge({
+      const request = {
         set,
         firstImage: options.firstImage ?? 0,
         images: options.images ?? 0,
         ...(options.shuffle && { shuffle: options.shuffle }),
         position: BigInt(position),
         recordsPerMessage: options.batch ?? 0,
-      });
+      };
+      const call = this.#rpc.streamKnowledge(request, { metadata: jobMetadata(traceparent) });
       try {
         for await (const message of call as AsyncIterable<StreamKnowledgeResponse>) {
           yield batchOf(message);
@@ -122,8 +130,9 @@ export class KnowledgeClient {
     knowledge: KnowledgeDescription,
     shard: ShardEntry,
     file: Uint8Array,
+    traceparent = '',
   ): Promise<PutKnowledgeResponse> {
-    const { call, response } = this.#rpc.putKnowledge();
+    const { call, response } = this.#rpc.putKnowledge({ metadata: jobMetadata(traceparent) });
     let over = false;
     const settled = response.then(
       () => {
@@ -149,6 +158,12 @@ export class KnowledgeClient {
   close(): void {
     this.#rpc.close();
   }
+}
+
+function jobMetadata(traceparent: string): Metadata {
+  const metadata = new Metadata();
+  if (traceparent !== '') metadata.set(TRACEPARENT_KEY, traceparent);
+  return metadata;
 }
 
 function batchOf({ position, count, ids, firstId, records }: StreamKnowledgeResponse): RecordBatch {

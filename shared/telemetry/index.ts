@@ -23,6 +23,7 @@ export {
 export { type GpuReading, GpuWatch, gpuIsVisible } from './gpu-watch.js';
 export { type Readiness, startTelemetryServer, type TelemetryServer } from './http.js';
 export { type JobTelemetry, startJobTelemetry, TeachingMetrics, TrainingMetrics } from './job-metrics.js';
+export { JobSpan, TRACEPARENT_KEY } from './job-tracer.js';
 export type { KnowledgeMetrics } from './knowledge-metrics.js';
 export {
   createLogger,

@@ -806,6 +806,8 @@ export const ATTRIBUTES = {
   imagesPerSecond: 'semlink.images_per_second',
   points: 'semlink.calibration.points',
   firstImage: 'semlink.shard.first_image',
+  /** Of a worker: i/n. */
+  share: 'semlink.teach.share',
   outcome: 'semlink.outcome',
 } as const;
 

@@ -4,7 +4,12 @@ import { openTeacher } from '../../../services/teacher/ensemble.js';
 import { FeatureProjection } from '../../../services/teacher/projection.js';
 import { readTeacherSpec, TEACHER_FORMS } from '../../../services/teacher/spec.js';
 import { StoreTarget } from '../../../services/teacher/store-target.js';
-import { type KnowledgeTarget, teach as runTeacher, type TeachingProgress } from '../../../services/teacher/teach.js';
+import {
+  type KnowledgeTarget,
+  teach as runTeacher,
+  type TeachingOptions,
+  type TeachingProgress,
+} from '../../../services/teacher/teach.js';
 import { KnowledgeClient } from '../../../shared/client/knowledge.js';
 import {
   type ConfigOf,
@@ -19,7 +24,15 @@ import { cifar10DataSet, cifar100DataSet, type LabelledDataSet } from '../../../
 import { describeKnowledge, IMAGES_PER_SHARD } from '../../../shared/knowledge/description.js';
 import { openStore } from '../../../shared/knowledge/store.js';
 import { tlsFields } from '../../../shared/rpc/tls.js';
-import { jobTelemetryFields, startJobTelemetry, TeachingMetrics } from '../../../shared/telemetry/index.js';
+import {
+  ATTRIBUTES,
+  JobSpan,
+  jobTelemetryFields,
+  SPANS,
+  startJobTelemetry,
+  startTracing,
+  TeachingMetrics,
+} from '../../../shared/telemetry/index.js';
 import type { Command } from '../command.js';
 import { s3Group } from '../knowledge-options.js';
 import { ProgressLine } from '../progress-line.js';
@@ -124,6 +137,8 @@ export const teach: Command = {
     const metrics = new TeachingMetrics();
     const telemetry = await startJobTelemetry(config.metrics.listen, metrics);
     if (telemetry.url) say(`metrics at ${telemetry.url}`);
+    const tracing = await startTracing({ serviceName: 'teacher' });
+    const job = JobSpan.start('teacher', SPANS.teach);
     const spec = await readTeacherSpec(config.teacher);
     const data = await openDataSet(config);
     const teacher = await openTeacher(spec, { width: data.width, height: data.height, threads: config.threads });
@@ -149,7 +164,15 @@ export const teach: Command = {
       `${spec.name} teaches ${knowledge.images} images of ${data.name}, ${config.views} views each, ${knowledge.recordBytes} bytes a view, into ${place}`,
     );
     metrics.enter('teaching');
-    const result = await runTeacher({
+    job.set({
+      [ATTRIBUTES.teacher]: spec.name,
+      [ATTRIBUTES.knowledgeSet]: place,
+      [ATTRIBUTES.images]: knowledge.images,
+      [ATTRIBUTES.views]: knowledge.views,
+      [ATTRIBUTES.seed]: config.seed,
+      [ATTRIBUTES.share]: config.shard,
+    });
+    const options: TeachingOptions = {
       knowledge,
       data,
       teacher,
@@ -166,7 +189,16 @@ export const teach: Command = {
         },
       },
       stop: stop.signal,
-    });
+      job,
+    };
+    const result = await job
+      .around(async () => {
+        const outcome = await runTeacher(options);
+        job.set({ [ATTRIBUTES.outcome]: outcome });
+        return outcome;
+      })
+      // A run that fails is one to be looked at, too.
+      .finally(() => tracing.stop(5_000));
     metrics.enter('done');
     await telemetry.close();
     await teacher.close();
