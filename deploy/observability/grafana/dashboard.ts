@@ -42,7 +42,17 @@ export function dashboard({ uid, title, description, choices, rows }: DashboardO
     time: { from: 'now-30m', to: 'now' },
     timezone: 'browser',
     links: [
-      { type: 'dashboards', title: 'SemLink', tags: [TAG], asDropdown: false, keepTime: true, includeVars: true },
+      {
+        type: 'dashboards',
+        title: 'SemLink',
+        tags: [TAG],
+        asDropdown: false,
+        keepTime: true,
+        includeVars: true,
+        icon: 'dashboard',
+        tooltip: 'The other dashboards of SemLink',
+        targetBlank: false,
+      },
     ],
     annotations: {
       list: [
@@ -65,7 +75,14 @@ export function dashboard({ uid, title, description, choices, rows }: DashboardO
 
 /** Any Prometheus that Grafana knows. */
 function datasource(): Record<string, unknown> {
-  return { name: 'datasource', label: 'Prometheus', type: 'datasource', query: 'prometheus', current: {}, options: [] };
+  return {
+    name: 'datasource',
+    label: 'Prometheus',
+    type: 'datasource',
+    query: 'prometheus',
+    current: { text: 'default', value: 'default' },
+    options: [],
+  };
 }
 
 function choice({ name, label, of }: Choice): Record<string, unknown> {
@@ -98,6 +115,7 @@ function laidOut(rows: readonly Row[]): Record<string, unknown>[] {
       type: 'row',
       title,
       collapsed: false,
+      panels: [],
       gridPos: { x: 0, y, w: COLUMNS, h: 1 },
     });
     y++;

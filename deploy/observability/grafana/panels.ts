@@ -58,7 +58,7 @@ export function curves(options: PanelOptions): Panel {
   return panel('timeseries', 8, options, {
     fieldConfig: { defaults: { unit, min, ...(max !== undefined && { max }), custom }, overrides: [dashed] },
     options: {
-      legend: { displayMode: 'table', placement: 'bottom', calcs: ['lastNotNull', 'max'] },
+      legend: { showLegend: true, displayMode: 'table', placement: 'bottom', calcs: ['lastNotNull', 'max'] },
       tooltip: { mode: 'multi', sort: 'desc' },
     },
   });
@@ -83,6 +83,11 @@ export function stat(options: PanelOptions): Panel {
       colorMode: limits ? 'background' : 'value',
       graphMode: 'area',
       textMode: options.queries.length > 1 ? 'value_and_name' : 'auto',
+      orientation: 'auto',
+      justifyMode: 'auto',
+      wideLayout: true,
+      showPercentChange: false,
+      percentChangeColorMode: 'standard',
     },
   });
 }
@@ -98,7 +103,10 @@ export function heatmap(options: PanelOptions): Panel {
       options: {
         calculate: false,
         yAxis: { unit: options.unit ?? 'short' },
-        color: { mode: 'scheme', scheme: 'Blues', steps: 64, exponent: 0.5 },
+        color: { mode: 'scheme', scheme: 'Blues', steps: 64, exponent: 0.5, fill: 'dark-blue', reverse: false },
+        showValue: 'never',
+        legend: { show: true },
+        exemplars: { color: 'rgba(255,0,255,0.7)' },
         cellGap: 1,
         tooltip: { mode: 'single', yHistogram: true },
       },
@@ -128,6 +136,14 @@ export function bars(options: PanelOptions): Panel {
       options: {
         orientation: 'horizontal',
         displayMode: 'basic',
+        valueMode: 'color',
+        namePlacement: 'auto',
+        showUnfilled: true,
+        sizing: 'auto',
+        minVizWidth: 8,
+        minVizHeight: 16,
+        maxVizHeight: 300,
+        legend: { showLegend: false, displayMode: 'list', placement: 'bottom', calcs: [] },
         reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
       },
     },
@@ -150,7 +166,13 @@ export function bands(options: PanelOptions): Panel {
       },
       overrides: [],
     },
-    options: { mergeValues: true, showValue: 'never', legend: { displayMode: 'list', placement: 'bottom' } },
+    options: {
+      mergeValues: true,
+      showValue: 'never',
+      rowHeight: 0.9,
+      legend: { showLegend: true, displayMode: 'list', placement: 'bottom', calcs: [] },
+      tooltip: { mode: 'single', sort: 'none' },
+    },
   });
 }
 
