@@ -10,6 +10,7 @@ import { FolderStore } from '../../shared/knowledge/folder-store.js';
 import { KnowledgeSet } from '../../shared/knowledge/knowledge-set.js';
 import { verifyKnowledge } from '../../shared/knowledge/verify.js';
 import { type CommandRun, semlink, startSemlink } from '../integration/semlink-command.fixture.js';
+import { scrape } from '../telemetry/exposition-parse.js';
 import { type ModelServer, startModelServer } from './model-server.fixture.js';
 
 /** 30 images of the held-out part, 4 views each, in shards of 5 images. */
@@ -60,9 +61,9 @@ async function untilShards(name: string, count: number): Promise<void> {
 }
 
 /** Starts teaching slowly and waits until some shards are stored. */
-async function teachSlowly(name: string, shards: number): Promise<CommandRun> {
+async function teachSlowly(name: string, shards: number, ...more: string[]): Promise<CommandRun> {
   server.delayMs = 150;
-  const run = startSemlink(teach(name));
+  const run = startSemlink(teach(name, ...more));
   running.push(run);
   await untilShards(name, shards);
   return run;
@@ -114,8 +115,13 @@ describe('semlink teach', () => {
     expect(await contentOf('killed')).toEqual(await contentOf('whole'));
   });
 
-  it('stops on a signal and says how to go on', async () => {
-    const run = await teachSlowly('stopped', 1);
+  it('stops on a signal and says how to go on; its metrics say how far it is until then', async () => {
+    const run = await teachSlowly('stopped', 1, '--metrics-listen', '127.0.0.1:0');
+    const metrics = await scrape(/metrics at (\S+)\/metrics/.exec(run.stderr)![1]!);
+    expect(metrics.value('semlink_teaching_views_total')).toBeGreaterThanOrEqual(5 * VIEWS);
+    expect(metrics.value('semlink_job_progress_ratio')).toBeGreaterThanOrEqual(1 / 6);
+    expect(metrics.value('semlink_job_progress_ratio')).toBeLessThan(1);
+    expect(metrics.value('semlink_job_phase', { phase: 'teaching' })).toBe(1);
     run.child.kill('SIGTERM');
     expect(await run.ended).toBe(130);
     expect(run.stderr).toContain('the same command goes on from here');
