@@ -18,7 +18,7 @@ import {
 } from '../../shared/rpc/frame-stream-server.js';
 import type { PinnedClients } from '../../shared/rpc/pinned-clients.js';
 import { Relay } from '../../shared/rpc/relay.js';
-import { nowUnixNano, type StreamMark } from '../../shared/telemetry/index.js';
+import { ATTRIBUTES, nowUnixNano, type StreamMark } from '../../shared/telemetry/index.js';
 import type { DelayQueue } from './air/delay-queue.js';
 import { type ControlParts, controlHandlers, refusingHandlers } from './control/control.js';
 import type { FeedbackPath } from './feedback/feedback-path.js';
@@ -56,7 +56,7 @@ export function emulatorService(parts: EmulatorParts): ServiceImplementation {
   return implementService(ChannelEmulatorService, {
     ...(parts.controlElsewhere ? refusingHandlers() : controlHandlers(parts)),
     propagate: (call) => {
-      const mark = telemetry.tracer.markStream('Propagate', nowUnixNano());
+      const mark = telemetry.tracer.markStream('Propagate', nowUnixNano(), { [ATTRIBUTES.peer]: call.getPeer() });
       const closed = telemetry.metrics.streamOpened('served');
       let path: SymbolPath | undefined;
       const hop = relay.hop();

@@ -27,7 +27,7 @@ export function receiverService(parts: ReceiverParts) {
   return implementService(ReceiverDecoderService, {
     receive: (call) => {
       const { telemetry } = parts;
-      const mark = telemetry.tracer.markStream('Receive', nowUnixNano());
+      const mark = telemetry.tracer.markStream('Receive', nowUnixNano(), { [ATTRIBUTES.peer]: call.getPeer() });
       const closed = telemetry.metrics.streamOpened('served');
       serveFrameStream(call, {
         origin: ROLE,

@@ -30,7 +30,13 @@ import { type FrameStream, serveFrameStream } from '../../shared/rpc/frame-strea
 import type { PinnedClients } from '../../shared/rpc/pinned-clients.js';
 import { Relay } from '../../shared/rpc/relay.js';
 import type { StreamLimits } from '../../shared/rpc/server-config.js';
-import { type FrameTrace, nowUnixNano, type StreamMark, type Telemetry } from '../../shared/telemetry/index.js';
+import {
+  ATTRIBUTES,
+  type FrameTrace,
+  nowUnixNano,
+  type StreamMark,
+  type Telemetry,
+} from '../../shared/telemetry/index.js';
 import type { EncodeJob } from './image-codec.js';
 import { InOrder } from './in-order.js';
 import type { LinkTable } from './links.js';
@@ -88,7 +94,7 @@ export function transmitterService(parts: TransmitterParts) {
     listModels: () => create(ListModelsResponseSchema, { models: modelInfos(parts) }),
     transmit: (call) => {
       const { telemetry } = parts;
-      const mark = telemetry.tracer.markStream('Transmit', nowUnixNano());
+      const mark = telemetry.tracer.markStream('Transmit', nowUnixNano(), { [ATTRIBUTES.peer]: call.getPeer() });
       const clientTraces = call.metadata.get(CLIENT_TRACES_KEY).length > 0;
       const closed = telemetry.metrics.streamOpened('served');
       const hop = relay.hop();

@@ -48,7 +48,7 @@ export function traceEncoding(
  */
 export function traceAnswer(
   { tracer, failures }: Telemetry,
-  { outcome, channelUses, snrDb, modelVersion }: FrameResult,
+  { outcome, channelUses, snrDb, modelVersion, payloadBytes }: FrameResult,
   header: FrameHeader | undefined,
   taken: Arrival,
   symbols?: SymbolFrame,
@@ -67,6 +67,7 @@ export function traceAnswer(
       ...identity,
       [ATTRIBUTES.modelVersion]: modelVersion,
       [ATTRIBUTES.channelUses]: channelUses,
+      [ATTRIBUTES.payloadBytes]: payloadBytes,
       ...(snrDb !== undefined && { [ATTRIBUTES.snrDb]: snrDb }),
       ...(outcome.case === 'classification' && { [ATTRIBUTES.label]: outcome.value.label }),
       ...(error && { [ATTRIBUTES.errorCode]: error.code, [ATTRIBUTES.errorOrigin]: error.origin }),

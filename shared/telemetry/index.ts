@@ -34,7 +34,6 @@ export {
   type Logger,
   type LogLevel,
   type LogStream,
-  traceFields,
 } from './logger.js';
 export { ServiceMetrics, type ServiceMetricsOptions } from './metrics.js';
 export {

@@ -1,7 +1,6 @@
 import { destination, pino, stdSerializers, stdTimeFunctions } from 'pino';
 import { semlinkVersion } from '../config/version.js';
 import { LOG_FIELDS, type LogField } from './names.js';
-import { parseTraceparent } from './traceparent.js';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -60,12 +59,6 @@ export function createLogger({ service, level = 'info', format = 'auto', stream 
     },
     isText ? { write: (line: string) => target.write(formatText(line)) } : target,
   );
-}
-
-/** Fields that tie a log line to a frame's trace; none when the frame is not sampled. */
-export function traceFields(traceparent: string): LogFields {
-  const context = parseTraceparent(traceparent);
-  return context ? { [LOG_FIELDS.traceId]: context.traceId, [LOG_FIELDS.spanId]: context.spanId } : {};
 }
 
 /** One JSON line as a line for eyes: `12:00:01.123 WARN  transmitter-encoder  message  key=value`. */

@@ -724,12 +724,20 @@ export const PROCESS_METRICS = [
 
 /** Stages a frame is timed in, with the field of `StageTimings` and the service that owns them. */
 export const STAGES = {
-  encode_queue: { field: 'encodeQueueNanos', service: 'transmitter-encoder' },
-  encode: { field: 'encodeNanos', service: 'transmitter-encoder' },
-  channel: { field: 'channelNanos', service: 'channel-emulator' },
-  decode_queue: { field: 'decodeQueueNanos', service: 'receiver-decoder' },
-  decode: { field: 'decodeNanos', service: 'receiver-decoder' },
-} as const satisfies Record<string, { field: string; service: ServiceName }>;
+  encode_queue: {
+    field: 'encodeQueueNanos',
+    service: 'transmitter-encoder',
+    meaning: 'Waiting for a batch of the encoder.',
+  },
+  encode: { field: 'encodeNanos', service: 'transmitter-encoder', meaning: 'Encoding of the batch.' },
+  channel: { field: 'channelNanos', service: 'channel-emulator', meaning: 'In the emulator, the air included.' },
+  decode_queue: {
+    field: 'decodeQueueNanos',
+    service: 'receiver-decoder',
+    meaning: 'Waiting for a batch of the decoder.',
+  },
+  decode: { field: 'decodeNanos', service: 'receiver-decoder', meaning: 'Equalising and decoding of the batch.' },
+} as const satisfies Record<string, { field: string; service: ServiceName; meaning: string }>;
 export type Stage = keyof typeof STAGES;
 
 /** Stands for label values beyond a bound, or that are not of the known ones. */
@@ -820,10 +828,8 @@ export const LOG_FIELDS = {
   version: 'version',
   error: 'error',
   traceId: 'trace_id',
-  spanId: 'span_id',
   link: 'link',
   sequence: 'sequence',
-  peer: 'peer',
   address: 'address',
   /** google.rpc.Code of a failed frame, by name. */
   code: 'code',
