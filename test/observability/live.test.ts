@@ -20,6 +20,8 @@ import { dashboardQueries } from './dashboards.fixture.js';
 import { hasPrometheus, type RunningPrometheus, startPrometheus } from './prometheus.fixture.js';
 
 const SECONDS = 1_000;
+/** For what takes a second or two, on a machine that has other things to do. */
+const WAIT_MS = 90 * SECONDS;
 const LINK = 'uav-7';
 
 let collector: OtlpReceiver;
@@ -54,7 +56,7 @@ beforeAll(async () => {
     linkId: LINK,
     policy: { kind: 'fixed', channelUses: 8 },
   });
-}, 90 * SECONDS);
+}, 180 * SECONDS);
 afterAll(async () => {
   for (const job of jobs) await job.close();
   await link?.close();
@@ -98,7 +100,7 @@ const setSnr = (snrDb: number) =>
 const scraped = (images: number) =>
   until(
     async () => (await value(`semlink_labelled_total{job="transmitter-encoder", link="${LINK}"}`)) === images,
-    20_000,
+    WAIT_MS,
   );
 const firing = async (name: string) => (await prometheus.firing()).find(({ labels }) => labels.alertname === name);
 
@@ -120,9 +122,9 @@ const surprises = async () =>
     .map(({ labels }) => labels.alertname!)
     .filter((name) => !['SemlinkLatencyOverBudget', 'SemlinkEventLoopLag'].includes(name));
 
-describe.runIf(hasPrometheus)('a real Prometheus that reads the real services', { timeout: 120 * SECONDS }, () => {
+describe.runIf(hasPrometheus)('a real Prometheus that reads the real services', { timeout: 300 * SECONDS }, () => {
   it('reads all of them, and takes the rules', async () => {
-    await until(async () => (await prometheus.query('up == 1')).length === 6);
+    await until(async () => (await prometheus.query('up == 1')).length === 6, WAIT_MS);
     const up = await prometheus.query('up');
     expect(up.map(({ metric }) => metric.job).sort()).toEqual([
       'channel-emulator',
@@ -139,7 +141,7 @@ describe.runIf(hasPrometheus)('a real Prometheus that reads the real services', 
       const bad = rules.filter(({ health }) => health === 'err');
       expect(bad).toEqual([]);
       return rules.length > 50 && rules.every(({ health }) => health === 'ok');
-    });
+    }, WAIT_MS);
   });
 
   it('records the accuracy that the client counted', async () => {
@@ -147,14 +149,15 @@ describe.runIf(hasPrometheus)('a real Prometheus that reads the real services', 
     await sendAll(link, pictures);
     await scraped(pictures.length);
     const recorded = (name: string) => value(`semlink:accuracy:ratio_rate${name}{link="${LINK}"}`);
-    await until(async () => (await recorded('5m')) === undefined, 30_000);
+    const seen = `semlink_labelled_total{job="transmitter-encoder", link="${LINK}"}[10s]`;
+    await until(async () => (await value(`changes(${seen}) == 0 and count_over_time(${seen}) >= 10`)) === 0, WAIT_MS);
     await setSnr(2);
     const answers = await sendAll(link, pictures);
     await scraped(2 * pictures.length);
     const accuracy = accuracyOf(answers);
     expect(accuracy).toBeGreaterThan(0.5);
     // Rates reach a little beyond the samples they have: not the last digit.
-    await until(async () => Math.abs(((await recorded('5m')) ?? 0) - accuracy) < 1e-3, 10_000);
+    await until(async () => Math.abs(((await recorded('5m')) ?? 0) - accuracy) < 1e-3, WAIT_MS);
     // Over the longest window the first images count too, and they crossed a better channel.
     const count = async (name: string) => (await value(`${name}{job="transmitter-encoder", link="${LINK}"}`))!;
     expect(await count('semlink_labelled_total')).toBe(2 * pictures.length);
@@ -179,7 +182,7 @@ describe.runIf(hasPrometheus)('a real Prometheus that reads the real services', 
         await knowledge.get('cifar10', [0, 1, 2]);
         silent = await silentPanels();
         return silent.length === 0;
-      }, 20_000);
+      }, WAIT_MS);
     } catch (error) {
       throw new Error(`these panels show nothing: ${silent.join(', ')}`, { cause: error });
     } finally {
@@ -205,7 +208,7 @@ describe.runIf(hasPrometheus)('a real Prometheus that reads the real services', 
     await until(async () => {
       await sendAll(link, pictures.slice(0, 200));
       return (await firing('SemlinkAccuracyBelowTarget')) !== undefined;
-    }, 60_000);
+    }, WAIT_MS);
     const { labels, annotations } = (await firing('SemlinkAccuracyBelowTarget'))!;
     expect(labels).toMatchObject({ severity: 'critical', link: LINK });
     expect(annotations.summary).toBe(`Link ${LINK} answers too many images wrong`);
@@ -215,12 +218,12 @@ describe.runIf(hasPrometheus)('a real Prometheus that reads the real services', 
     await until(async () => {
       await sendAll(link, pictures.slice(0, 200));
       return (await firing('SemlinkAccuracyBelowTarget')) === undefined;
-    }, 60_000);
+    }, WAIT_MS);
   });
 
   it('says which service is down', async () => {
     local.processes['receiver-decoder'].process.kill('SIGKILL');
-    await until(async () => (await firing('SemlinkServiceDown')) !== undefined, 30_000);
+    await until(async () => (await firing('SemlinkServiceDown')) !== undefined, WAIT_MS);
     const { labels } = (await firing('SemlinkServiceDown'))!;
     expect(labels).toMatchObject({ job: 'receiver-decoder', severity: 'critical' });
   });

@@ -17,7 +17,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const read = (name: string) => readFile(path.join(PROMETHEUS_FOLDER, name), 'utf8');
 
-describe.runIf(hasPrometheus)('promtool', () => {
+describe.runIf(hasPrometheus)('promtool', { timeout: 180_000 }, () => {
   it.each(['prometheus.yaml', 'prometheus.compose.yaml'])('takes %s with all rules', (name) => {
     const { status, output } = promtool('check', 'config', name);
     expect(status, output).toBe(0);
