@@ -79,7 +79,7 @@ async function show(local: LocalLink, source: ImageSource, config: DemoConfig, t
     linkId: LINK,
     policy: policyFrom(config),
     maxInFlight: config.inFlight,
-    traceSampleRatio: traced ? config.trace.sampleRatio : 0,
+    ...(traced && { traceSampleRatio: config.trace.sampleRatio }),
   });
   const control = new ChannelControl(local.services['channel-emulator'].address);
   const model = (await link.listModels()).find((one) => one.default)!;

@@ -74,7 +74,7 @@ export const send: Command = {
       maxInFlight: config.inFlight,
       timeoutMs: config.timeoutMs,
       reconnectWaitMs: config.reconnectWaitMs,
-      traceSampleRatio: tracing.enabled ? config.trace.sampleRatio : 0,
+      ...(tracing.enabled && { traceSampleRatio: config.trace.sampleRatio }),
       onState: (state, detail) => {
         if (state === 'open') return;
         progress.clear();
