@@ -1,8 +1,12 @@
-import { fileURLToPath } from 'node:url';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ServiceProcess, startServiceProcess } from '../../deploy/local/processes.js';
+import { projectRoot } from '../../shared/build/compiled.js';
 import { KnowledgeClient } from '../../shared/client/knowledge.js';
 import { SemanticLink } from '../../shared/client/link.js';
+import { Code } from '../../shared/rpc/errors.js';
 import { startJobTelemetry, TeachingMetrics, TrainingMetrics } from '../../shared/telemetry/index.js';
 import {
   accuracyOf,
@@ -26,6 +30,7 @@ const LINK = 'uav-7';
 
 let collector: OtlpReceiver;
 let local: TestLink;
+let store: string;
 let cache: ServiceProcess<'teacher-cache'>;
 let prometheus: RunningPrometheus;
 let pictures: TestImage[];
@@ -41,7 +46,8 @@ beforeAll(async () => {
     { 'channel-emulator': { 'channel.snrDb': 12 }, 'receiver-decoder': { 'recheck.share': 0.2 } },
     env,
   );
-  const store = fileURLToPath(new URL('../../shared/knowledge', import.meta.url));
+  store = await mkdtemp(path.join(tmpdir(), 'semlink-knowledge-'));
+  await cp(path.join(projectRoot, 'shared/knowledge/cifar10'), path.join(store, 'cifar10'), { recursive: true });
   const free = ['--listen', '127.0.0.1:0', '--metrics-listen', '127.0.0.1:0'];
   cache = await startServiceProcess('teacher-cache', [...free, '--store', store], { onLog: () => undefined });
   prometheus = await startPrometheus({
@@ -66,6 +72,7 @@ afterAll(async () => {
   killAll(Object.values(local?.processes ?? {}));
   cache?.process.kill('SIGKILL');
   await collector?.close();
+  if (store) await rm(store, { recursive: true });
 });
 
 /** A distiller and a teacher as Prometheus sees them; that real ones report so is tested with the commands. */
@@ -219,6 +226,21 @@ describe.runIf(hasPrometheus)('a real Prometheus that reads the real services', 
       await sendAll(link, pictures.slice(0, 200));
       return (await firing('SemlinkAccuracyBelowTarget')) === undefined;
     }, WAIT_MS);
+  });
+
+  it('says that stored knowledge is damaged, from the first fault', async () => {
+    const shard = path.join(store, 'cifar10', 'images-00002000-00002999.shard');
+    const bytes = await readFile(shard);
+    for (let i = 4_096; i < bytes.length; i += 1_024) bytes[i]! ^= 1;
+    await writeFile(shard, bytes);
+    const knowledge = new KnowledgeClient({ address: cache.address });
+    // Ten views an image.
+    await expect(knowledge.get('cifar10', [25_000])).rejects.toMatchObject({ code: Code.DATA_LOSS });
+    knowledge.close();
+    await until(async () => (await firing('SemlinkKnowledgeCorrupt')) !== undefined, WAIT_MS);
+    const { labels, annotations } = (await firing('SemlinkKnowledgeCorrupt'))!;
+    expect(labels).toMatchObject({ severity: 'critical', job: 'teacher-cache' });
+    expect(annotations.runbook_url).toBe('deploy/observability/RUNBOOK.md#knowledge-corrupt');
   });
 
   it('says which service is down', async () => {
