@@ -6,11 +6,13 @@ import { SemanticLink } from '../../../shared/client/link.js';
 import { defineConfig, loadConfigOrExit, option, semlinkVersion, targetOption } from '../../../shared/config/index.js';
 import { openCifar10 } from '../../../shared/data/cifar10.js';
 import { openFolder } from '../../../shared/data/folder.js';
+import { generatedImages } from '../../../shared/data/generated.js';
 import type { ModelInfo } from '../../../shared/gen/semlink/v1/transmitter_encoder_pb.js';
 import { tlsFields } from '../../../shared/rpc/tls.js';
 import { startTracing, traceGroup } from '../../../shared/telemetry/index.js';
 import { ChannelControl } from '../channel-control.js';
 import type { Command } from '../command.js';
+import { paced } from '../paced.js';
 import { policyFields, policyFrom } from '../policy-options.js';
 import { ProgressLine } from '../progress-line.js';
 import { sweep } from '../sweep.js';
@@ -33,7 +35,9 @@ const definition = defineConfig({
     emulator: targetOption('127.0.0.1:50052', 'Addresses of the channel-emulator: for --snr-db, and to note its seed.'),
     link: option(z.string().default('send'), { description: 'Name of the link.' }),
     model: option(z.string().default(''), { description: "Published model; empty: the transmitter's default." }),
-    split: option(z.enum(['test', 'holdout', 'train']).default('test'), { description: 'Which CIFAR-10 images.' }),
+    split: option(z.enum(['test', 'holdout', 'train', 'generated']).default('test'), {
+      description: 'Which CIFAR-10 images; generated: 10,000 of noise instead, which need no data set.',
+    }),
     images: option(z.int().min(1).optional(), { description: 'Images a point of the sweep; default: all there are.' }),
     recursive: option(z.boolean().default(false), { description: 'Also images in sub-folders.' }),
     labels: option(z.string().optional(), { description: 'Label file of the folder.', placeholder: 'FILE' }),
@@ -46,6 +50,10 @@ const definition = defineConfig({
     }),
     ...policyFields('transmitter'),
     inFlight: option(z.int().min(1).max(65_536).default(256), { description: 'Images sent and not answered at most.' }),
+    rate: option(z.number().min(0).max(1e6).default(0), {
+      description: 'Images a second at most; 0: as many as the link takes.',
+      unit: 'images/s',
+    }),
     timeoutMs: option(z.int().min(1).max(3_600_000).default(30_000), {
       description: 'An image without an answer for so long counts as an error.',
       unit: 'ms',
@@ -54,7 +62,10 @@ const definition = defineConfig({
       description: 'How long images wait for a transmitter that is down.',
       unit: 'ms',
     }),
-    json: option(z.string().optional(), { description: 'Write a summary to this file.', placeholder: 'FILE' }),
+    json: option(z.string().optional(), {
+      description: 'Write a summary to this file; - : to standard output, in place of the table.',
+      placeholder: 'FILE|-',
+    }),
     ...tlsFields(),
     trace: traceGroup(),
   },
@@ -90,13 +101,15 @@ export const send: Command = {
           labelFile: config.labels,
           classNames: model.classNames,
         })
-      : await openCifar10(config.split);
+      : config.split === 'generated'
+        ? generatedImages({ width: model.width, height: model.height, count: 10_000 })
+        : await openCifar10(config.split);
     const control = new ChannelControl(config.emulator, config.tls);
     const seed = await control.seed(config.link);
     const tally = new Tally();
     const images = Math.min(config.images ?? source.count, source.count);
     await sweep(
-      { link, control, source },
+      { link, control, source: config.rate > 0 ? paced(source, config.rate) : source },
       { linkId: config.link, channelModel: config.channel, snrDb: config.snrDb, images, loop: false },
       tally,
       progress,
@@ -107,6 +120,10 @@ export const send: Command = {
     await tracing.stop(2_000);
 
     const summary = tally.summary(seed, { semlink: semlinkVersion(), model: model.version });
+    if (config.json === '-') {
+      process.stdout.write(`${JSON.stringify(summary)}\n`);
+      return summary.errors > 0 ? 1 : 0;
+    }
     if (config.json) await writeFile(path.resolve(config.json), `${JSON.stringify(summary, null, 2)}\n`);
     process.stdout.write(`${source.name}: ${summary.images_sent} images over ${model.version}\n\n${sweepTable(tally)}`);
     for (const [message, count] of tally.errors) process.stdout.write(`${count} x ${message}\n`);

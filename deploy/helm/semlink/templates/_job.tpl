@@ -1,13 +1,21 @@
 {{/* The pod of a job that runs the semlink command. Takes (dict "root" $ "component" NAME "values" V "args" LIST "volumes" LIST
-    "mounts" LIST "env" LIST). */}}
+    "mounts" LIST "env" LIST), for a pod by itself also "name" and "annotations". */}}
 {{- define "semlink.jobPod" -}}
 {{- $root := .root -}}
 {{- $gpu := .values.gpu | default dict -}}
 {{- $hasGpu := gt (int ($gpu.count | default 0)) 0 -}}
 {{- $tlsSecret := include "semlink.tlsSecret" $root -}}
 metadata:
+  {{- with .name }}
+  name: {{ . }}
+  namespace: {{ $root.Release.Namespace }}
+  {{- end }}
   labels:
     {{- include "semlink.labels" . | nindent 4 }}
+  {{- with .annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
 spec:
   serviceAccountName: {{ include "semlink.fullname" $root }}-jobs
   {{- include "semlink.podSecurity" $root | nindent 2 }}
