@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { projectRoot } from '../../shared/build/compiled.js';
-import { group, option } from '../../shared/config/index.js';
+import { option } from '../../shared/config/index.js';
+import { s3Group } from '../../shared/knowledge/s3-options.js';
 
 /** The stored knowledge that comes with SemLink. */
 export const SHIPPED_KNOWLEDGE = path.join(projectRoot, 'shared', 'knowledge', 'cifar10');
@@ -15,15 +16,4 @@ export function storeFields(fallback: string, description: string) {
     }),
     s3: s3Group(),
   };
-}
-
-/** How to reach an S3-compatible store. */
-export function s3Group() {
-  return group({
-    endpoint: option(z.url().optional(), {
-      description: "Of an S3-compatible store that is not Amazon's; credentials come from the usual AWS variables.",
-      placeholder: 'http://HOST:PORT',
-    }),
-    region: option(z.string().optional(), { description: 'Of the bucket; default: AWS_REGION, else us-east-1.' }),
-  });
 }

@@ -2,7 +2,7 @@ import type { Cifar10Images } from '../../shared/data/cifar10.js';
 import { dataSetSha256 } from '../../shared/data/labelled-images.js';
 import { KnowledgeSet } from '../../shared/knowledge/knowledge-set.js';
 import { readAllRecords } from '../../shared/knowledge/record-stream.js';
-import { openStore } from '../../shared/knowledge/store.js';
+import { openStore, type S3Options } from '../../shared/knowledge/store.js';
 import type { TrainingKnowledge } from './batches.js';
 
 /** Stored knowledge in memory, and what the training record says of it. */
@@ -19,8 +19,13 @@ export interface LoadedKnowledge extends TrainingKnowledge {
  * @param images the first so many are trained on, and must be covered
  * @throws KnowledgeFault naming what is damaged, missing or of other data
  */
-export async function loadKnowledge(url: string, training: Cifar10Images, images: number): Promise<LoadedKnowledge> {
-  const store = await openStore(url);
+export async function loadKnowledge(
+  url: string,
+  training: Cifar10Images,
+  images: number,
+  s3: S3Options = {},
+): Promise<LoadedKnowledge> {
+  const store = await openStore(url, s3);
   try {
     const expected = { dataSetSha256: dataSetSha256(training.images, training.labels) };
     const set = await KnowledgeSet.open(store, { expected });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type ConfigOf, defineConfig, group, option } from '../../shared/config/index.js';
+import { type ConfigOf, defineConfig, option } from '../../shared/config/index.js';
+import { s3Group } from '../../shared/knowledge/s3-options.js';
 import { serverFields } from '../../shared/rpc/server-config.js';
 import { telemetryFields } from '../../shared/telemetry/index.js';
 
@@ -15,13 +16,7 @@ export const teacherCacheConfig = defineConfig({
         'Where the sets are, each in a folder (or under a prefix) of its name: a folder, or s3://bucket/prefix.',
       placeholder: 'URL',
     }),
-    s3: group({
-      endpoint: option(z.url().optional(), {
-        description: "Of an S3-compatible store that is not Amazon's; credentials come from the usual AWS variables.",
-        placeholder: 'http://HOST:PORT',
-      }),
-      region: option(z.string().optional(), { description: 'Of the bucket; default: AWS_REGION, else us-east-1.' }),
-    }),
+    s3: s3Group(),
     cacheBytes: option(
       z
         .int()

@@ -4,10 +4,10 @@ import { SemanticLink } from '../../../shared/client/link.js';
 import { openModel, SHIPPED_MODELS } from '../../../shared/codec/model-folder.js';
 import { pullModels, pushModel } from '../../../shared/codec/model-store.js';
 import { defineConfig, loadConfigOrExit, option, targetOption } from '../../../shared/config/index.js';
+import { s3Group } from '../../../shared/knowledge/s3-options.js';
 import { openStore } from '../../../shared/knowledge/store.js';
 import { tlsFields } from '../../../shared/rpc/tls.js';
 import type { Command } from '../command.js';
-import { s3Group } from '../knowledge-options.js';
 import { formatTable } from '../table.js';
 
 const storeOption = (description: string) =>

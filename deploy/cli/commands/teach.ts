@@ -22,6 +22,7 @@ import {
 import { augmentation } from '../../../shared/data/augment.js';
 import { cifar10DataSet, cifar100DataSet, type LabelledDataSet } from '../../../shared/data/labelled-images.js';
 import { describeKnowledge, IMAGES_PER_SHARD } from '../../../shared/knowledge/description.js';
+import { s3Group } from '../../../shared/knowledge/s3-options.js';
 import { openStore } from '../../../shared/knowledge/store.js';
 import { tlsFields } from '../../../shared/rpc/tls.js';
 import {
@@ -34,7 +35,6 @@ import {
   TeachingMetrics,
 } from '../../../shared/telemetry/index.js';
 import type { Command } from '../command.js';
-import { s3Group } from '../knowledge-options.js';
 import { ProgressLine } from '../progress-line.js';
 
 const definition = defineConfig({

@@ -7,7 +7,8 @@ Takes a dict:
   values     its values
   grpcPort   0: it serves no gRPC
   rpc        its gRPC service, for readiness
-  httpPort   metrics and probes, or the page of the console
+  httpPort   metrics and probes
+  pagePort   a page for people; 0: none
   base       its configuration by the chart
   models     whether it loads published models
 */}}
@@ -20,11 +21,10 @@ Takes a dict:
 {{- $gpu := $values.gpu | default dict -}}
 {{- $hasGpu := gt (int ($gpu.count | default 0)) 0 -}}
 {{- $tlsSecret := include "semlink.tlsSecret" $root -}}
-{{- $base := dict "logLevel" $root.Values.logLevel -}}
+{{- $base := dict "logLevel" $root.Values.logLevel "metrics" (dict "listen" (printf "0.0.0.0:%d" .httpPort)) -}}
 {{- if .grpcPort -}}
 {{- $base = merge $base (dict
   "listen" (printf "0.0.0.0:%d" .grpcPort)
-  "metrics" (dict "listen" (printf "0.0.0.0:%d" .httpPort))
   "drainLimitMs" (int $root.Values.drainLimitMs)
   "rpc" (dict "maxConnectionAgeMs" (int $root.Values.maxConnectionAgeMs))) -}}
 {{- end -}}
@@ -163,7 +163,10 @@ spec:
             - {name: grpc, containerPort: {{ .grpcPort }}}
             {{- end }}
             - {name: http, containerPort: {{ .httpPort }}}
-          {{- include "semlink.probes" (dict "root" $root "service" .rpc "grpc" (not (not .grpcPort)) "port" .grpcPort "console" (not .grpcPort)) | nindent 10 }}
+            {{- if .pagePort }}
+            - {name: page, containerPort: {{ .pagePort }}}
+            {{- end }}
+          {{- include "semlink.probes" (dict "root" $root "service" .rpc "grpc" (not (not .grpcPort)) "port" .grpcPort) | nindent 10 }}
           lifecycle:
             preStop:
               sleep:
@@ -215,7 +218,6 @@ spec:
           persistentVolumeClaim:
             claimName: {{ . }}
         {{- end }}
-{{- if .grpcPort }}
 ---
 # Its name resolves to the address of every pod that is ready: clients spread their links over them.
 apiVersion: v1
@@ -231,9 +233,10 @@ spec:
   selector:
     {{- $selector | nindent 4 }}
   ports:
+    {{- if .grpcPort }}
     - {name: grpc, port: {{ .grpcPort }}, targetPort: grpc, appProtocol: grpc}
+    {{- end }}
     - {name: http-metrics, port: {{ .httpPort }}, targetPort: http}
-{{- end }}
 ---
 apiVersion: v1
 kind: Service
@@ -254,7 +257,7 @@ spec:
     {{- if .grpcPort }}
     - {name: grpc, port: {{ .grpcPort }}, targetPort: grpc, appProtocol: grpc}
     {{- else }}
-    - {name: http, port: 80, targetPort: http, appProtocol: http}
+    - {name: page, port: 80, targetPort: page, appProtocol: http}
     {{- end }}
 {{- with $values.autoscaling }}
 {{- if .enabled }}
