@@ -682,14 +682,14 @@ export const PROCESS_METRICS = [
     name: 'nodejs_eventloop_lag_p50_seconds',
     type: 'gauge',
     unit: 'seconds',
-    help: 'Median lateness of a timer since the scrape before.',
+    help: 'Median time between ticks of a timer of 10 ms since the scrape before: 0.01 is no lag.',
     labels: [],
   },
   {
     name: 'nodejs_eventloop_lag_p99_seconds',
     type: 'gauge',
     unit: 'seconds',
-    help: '99th percentile of the lateness of a timer since the scrape before.',
+    help: '99th percentile of the time between ticks of a timer of 10 ms since the scrape before: 0.01 is no lag.',
     labels: [],
   },
   {

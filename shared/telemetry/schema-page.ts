@@ -59,7 +59,8 @@ How old the channel state was that a decision relied on is \`semlink_feedback_ag
 Accuracy is \`semlink_correct_total\` over \`semlink_labelled_total\`. Where no labels are known, \`semlink_confidence_ratio\` and
 \`semlink_disagreed_total\` over \`semlink_rechecked_total\` stand for it: the receiver decodes a sample of its frames
 (\`--recheck-share\`) once more as if the channel were 3 dB worse, and counts how often the answer is another. That share is no
-error rate; it rises and falls with it, on one model and kind of images.`;
+error rate: it says how much the noise at hand decides, and nothing of what the model gets wrong without noise. Of 1,000 CIFAR-10
+images with k = 8 over awgn at -6, 0, 4 and 8 dB, 63, 90, 92 and 91 % were right and 43, 14, 3 and 2 % of the answers changed.`;
 }
 
 function metricSection(title: string, belongs: (name: MetricName) => boolean): string {

@@ -156,7 +156,53 @@ describe('/metrics of the services with an engine', () => {
   });
 });
 
+describe('/metrics of the receiver-decoder', () => {
+  const scrape = () => scrapes['receiver-decoder'];
+
+  it('tells accuracy by SNR and length', () => {
+    for (const name of ['labelled', 'correct']) {
+      const both = sum(scrape(), `semlink_${name}_by_snr_total`);
+      expect(both).toBe(scrape().value(`semlink_${name}_total`, { link: 'live' }));
+    }
+    for (const snr of ['0', '14']) {
+      expect(sum(scrape(), 'semlink_labelled_by_snr_total', { snr_from_db: snr })).toBe(images / 2);
+    }
+    const lengths = new Set(answers.map(({ result }) => result.channelUses));
+    for (const k of lengths) {
+      const own = answers.filter(({ result }) => result.channelUses === k).length;
+      expect(sum(scrape(), 'semlink_labelled_by_snr_total', { k: `${k}` })).toBe(own);
+    }
+  });
+
+  it('knows how sure it was, and what the symbols could tell', () => {
+    const confidence = answers.reduce((total, { result }) => total + classificationOf(result).confidence, 0);
+    expect(scrape().value('semlink_confidence_ratio_sum')).toBeCloseTo(confidence, 3);
+    const bits = answers.reduce(
+      (total, { result }) => total + result.channelUses * Math.log2(1 + 10 ** (result.snrDb! / 10)),
+      0,
+    );
+    expect(scrape().value('semlink_semantic_bits_sum')).toBeCloseTo(bits, 1);
+  });
+
+  it('has looked at each answer again', () => {
+    expect(scrape().value('semlink_rechecked_total', { link: 'live' })).toBe(images);
+    expect(scrape().value('semlink_disagreed_total', { link: 'live' })).toBeLessThan(images / 4);
+  });
+});
+
 describe('/metrics of the transmitter-encoder', () => {
+  it('has split the whole latency into stages and network', () => {
+    const stages = SERVICES.reduce((total, role) => total + sum(scrapes[role], 'semlink_stage_seconds_sum'), 0);
+    const own = scrapes['transmitter-encoder'];
+    const network = own.value('semlink_network_seconds_sum')!;
+    expect(own.value('semlink_network_seconds_count')).toBe(images);
+    expect(network).toBeGreaterThan(0);
+    // The refused images have no stages.
+    const latency = own.value('semlink_end_to_end_latency_seconds_sum')!;
+    expect(stages + network).toBeLessThanOrEqual(latency + 1e-6);
+    expect(stages + network).toBeGreaterThan(latency - refused * 5);
+  });
+
   it('counts every rate decision by the length that was sent', () => {
     const scrape = scrapes['transmitter-encoder'];
     expect(sum(scrape, 'semlink_rate_decisions_total', { link: 'live' })).toBe(images);

@@ -85,6 +85,15 @@ describe('answers that pass a service', () => {
     expect(seen.value('process_cpu_seconds_total')).toBeGreaterThan(0);
   });
 
+  test('take the time of all stages and of the network between them, at the transmitter', async () => {
+    const metrics = new ServiceMetrics('transmitter-encoder', { processMetrics: false });
+    // 7.1 of 30 ms are in stages; a failed frame has no stages to tell the network from.
+    metrics.observeAnswers([answer(), failure(14, 'channel-emulator')], NOW);
+    const seen = await scraped(metrics);
+    expect(seen.value('semlink_network_seconds_count')).toBe(1);
+    expect(seen.value('semlink_network_seconds_sum')).toBeCloseTo(0.0229, 9);
+  });
+
   test.each(SERVICES)('are timed by the stages of %s alone', async (service) => {
     const metrics = new ServiceMetrics(service, { processMetrics: false });
     metrics.observeAnswers([answer()], NOW);
