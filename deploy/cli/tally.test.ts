@@ -14,8 +14,8 @@ function classified(label: number, trueLabel?: number, snrDb = 10, channelUses =
   });
 }
 
-function failed(message: string, snrDb?: number): FrameResult {
-  const value = { code: Code.UNAVAILABLE, message, origin: 'channel-emulator' };
+function failed(message: string, snrDb?: number, traceId = ''): FrameResult {
+  const value = { code: Code.UNAVAILABLE, message, origin: 'channel-emulator', traceId };
   return create(FrameResultSchema, { outcome: { case: 'error', value }, ...(snrDb !== undefined && { snrDb }) });
 }
 
@@ -78,6 +78,20 @@ describe('a tally', () => {
       'unreadable image: x.png': 1,
     });
     expect(tally.at(3)).toMatchObject({ received: 0, errors: 1 });
+  });
+
+  it('shows the trace of an image for each kind of error that has one', () => {
+    const trace = 'a'.repeat(32);
+    const tally = tallyOf([
+      failed('down'),
+      failed('down', 3, trace),
+      failed('down', 3, 'b'.repeat(32)),
+      failed('full'),
+    ]);
+    expect(tally.errorLines()).toEqual([
+      `3 x UNAVAILABLE channel-emulator: down (trace ${trace})\n`,
+      '1 x UNAVAILABLE channel-emulator: full\n',
+    ]);
   });
 
   it('keeps a bounded number of messages and still counts every error', () => {

@@ -66,7 +66,7 @@ const ERROR_MESSAGES = 20;
 export class Tally {
   readonly all = new Sums();
   readonly bySnrDb = new Map<number, Sums>();
-  readonly #errors = new Map<string, { message: string; count: number }>();
+  readonly #errors = new Map<string, { message: string; count: number; traceId: string }>();
   #sent = 0;
   readonly #start = performance.now();
   /** Seconds in which nothing was under way, such as between two points of a sweep. */
@@ -79,8 +79,8 @@ export class Tally {
   add(result: FrameResult, latencySeconds: number): void {
     this.all.add(result, latencySeconds);
     if (result.outcome.case === 'error') {
-      const { code, origin, message } = result.outcome.value;
-      this.#countError(`${codeName(code)} ${origin}: ${message}`);
+      const { code, origin, message, traceId } = result.outcome.value;
+      this.#countError(`${codeName(code)} ${origin}: ${message}`, traceId);
     }
     if (result.snrDb !== undefined) this.at(result.snrDb).add(result, latencySeconds);
   }
@@ -95,6 +95,13 @@ export class Tally {
   /** Errors by message; messages that differ in numbers alone count under the first of them. */
   get errors(): Map<string, number> {
     return new Map([...this.#errors.values()].map(({ message, count }) => [message, count]));
+  }
+
+  /** A line for each message: how often, and the trace of one of its images where there is one. */
+  errorLines(): string[] {
+    return [...this.#errors.values()].map(
+      ({ message, count, traceId }) => `${count} x ${message}${traceId === '' ? '' : ` (trace ${traceId})`}\n`,
+    );
   }
 
   /** The sums at one SNR, dB. */
@@ -134,12 +141,13 @@ export class Tally {
     };
   }
 
-  #countError(message: string): void {
+  #countError(message: string, traceId = ''): void {
     const kind = message.replaceAll(/\d+/g, 'N');
     const known = this.#errors.has(kind) || this.#errors.size < ERROR_MESSAGES;
     const key = known ? kind : 'others';
-    const entry = this.#errors.get(key) ?? { message: known ? message : 'others', count: 0 };
+    const entry = this.#errors.get(key) ?? { message: known ? message : 'others', count: 0, traceId: '' };
     entry.count++;
+    entry.traceId ||= traceId;
     this.#errors.set(key, entry);
   }
 }

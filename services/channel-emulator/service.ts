@@ -18,6 +18,7 @@ import {
 } from '../../shared/rpc/frame-stream-server.js';
 import type { PinnedClients } from '../../shared/rpc/pinned-clients.js';
 import { Relay } from '../../shared/rpc/relay.js';
+import { stateLog } from '../../shared/rpc/state-log.js';
 import { ATTRIBUTES, nowUnixNano, type StreamMark } from '../../shared/telemetry/index.js';
 import type { DelayQueue } from './air/delay-queue.js';
 import { type ControlParts, controlHandlers, refusingHandlers } from './control/control.js';
@@ -121,7 +122,7 @@ function openDownstream(
       for (const report of reports) feedback.send(report, (arrived) => upstream.feedback(arrived));
     },
     onStray: () => telemetry.metrics.countDropped('stray_answer'),
-    onState: (state, detail) => telemetry.logger.info(`receiver-decoder ${state}: ${detail}`),
+    onState: stateLog(telemetry.limited, 'receiver-decoder'),
     ...hop,
   });
 }

@@ -30,6 +30,7 @@ import { type FrameStream, serveFrameStream } from '../../shared/rpc/frame-strea
 import type { PinnedClients } from '../../shared/rpc/pinned-clients.js';
 import { Relay } from '../../shared/rpc/relay.js';
 import type { StreamLimits } from '../../shared/rpc/server-config.js';
+import { stateLog } from '../../shared/rpc/state-log.js';
 import {
   ATTRIBUTES,
   type FrameTrace,
@@ -161,7 +162,7 @@ function openDownstream(parts: TransmitterParts, upstream: FrameStream): Downstr
       }
     },
     onStray: () => telemetry.metrics.countDropped('stray_answer'),
-    onState: (state, detail) => telemetry.logger.info(`channel-emulator ${state}: ${detail}`),
+    onState: stateLog(telemetry.limited, 'channel-emulator'),
     ...parts.hop,
   });
 }

@@ -4,6 +4,7 @@ import { FrameErrorSchema, type FrameHeader, FrameHeaderSchema } from '../gen/se
 import { FailureLog } from './failure-log.js';
 import { FrameFailures, type FrameFailuresOptions } from './frame-failures.js';
 import { frameTraceId } from './frame-identity.js';
+import { LimitedLog } from './limited-log.js';
 import { createLogger } from './logger.js';
 
 const header = (sequence: number, traceparent = ''): FrameHeader =>
@@ -56,8 +57,8 @@ describe('failed frames in the log', () => {
   const logging = (level: 'info' | 'debug' = 'info') => {
     lines.length = 0;
     const stream = { write: (text: string) => lines.push(JSON.parse(text)) };
-    const log = new FailureLog(createLogger({ service: 'receiver-decoder', level, stream }));
-    return { log, here: failures({ log }) };
+    const log = new LimitedLog(createLogger({ service: 'receiver-decoder', level, stream }));
+    return { log, here: failures({ log: new FailureLog(log) }) };
   };
 
   test('say which, why, and in which trace', () => {
@@ -94,7 +95,7 @@ describe('failed frames in the log', () => {
     expect(lines).toHaveLength(12);
     expect(lines[10]).toMatchObject({ code: 'INVALID_ARGUMENT', suppressed: 99_995 });
     expect(lines[11]).toMatchObject({ code: 'RESOURCE_EXHAUSTED', suppressed: 2 });
-    expect(lines[11]?.message).toBe('2 more frames failed, the last: full 6');
+    expect(lines[11]?.message).toBe('2 more like it, the last: frame failed: full 6');
     // The next window starts anew, and a quiet one says nothing.
     here.note(header(1), error());
     expect(lines).toHaveLength(13);

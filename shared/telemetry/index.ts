@@ -25,6 +25,7 @@ export { type Readiness, startTelemetryServer, type TelemetryServer } from './ht
 export { type JobTelemetry, startJobTelemetry, TeachingMetrics, TrainingMetrics } from './job-metrics.js';
 export { JobSpan, TRACEPARENT_KEY } from './job-tracer.js';
 export type { KnowledgeMetrics } from './knowledge-metrics.js';
+export type { LimitedLog } from './limited-log.js';
 export {
   createLogger,
   LOG_FORMATS,

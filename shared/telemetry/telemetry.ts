@@ -2,6 +2,7 @@ import { FailureLog } from './failure-log.js';
 import { FrameFailures } from './frame-failures.js';
 import { FrameTracer } from './frame-tracer.js';
 import { type Readiness, startTelemetryServer, type TelemetryServer } from './http.js';
+import { LimitedLog } from './limited-log.js';
 import { createLogger, type LogFormat, type Logger, type LogLevel } from './logger.js';
 import { ServiceMetrics } from './metrics.js';
 import type { InstrumentedService } from './names.js';
@@ -24,6 +25,8 @@ export interface TelemetryConfig {
 /** Everything a service reports with, started together and stopped together. */
 export interface Telemetry {
   readonly logger: Logger;
+  /** The same, for lines that may come in great numbers. */
+  readonly limited: LimitedLog;
   readonly metrics: ServiceMetrics;
   readonly tracer: FrameTracer;
   /** Told of every frame that has no result. */
@@ -75,9 +78,10 @@ export async function startTelemetry(options: {
   });
   // The preload may have started it.
   if (!enabled) await tracing.stop(0);
-  const failureLog = new FailureLog(logger);
+  const limited = new LimitedLog(logger);
   return {
     logger,
+    limited,
     metrics,
     server,
     tracer: new FrameTracer(service, { sampleRatio: tracing.enabled ? (config.trace.sampleRatio ?? 0) : 0 }),
@@ -85,13 +89,13 @@ export async function startTelemetry(options: {
       service,
       traces: enabled && tracing.enabled,
       tracesPerSecond: config.trace.failuresPerSecond,
-      log: failureLog,
+      log: new FailureLog(limited),
     }),
     setReadiness(next) {
       readiness = next;
     },
     async stop(limitMs) {
-      failureLog.flush();
+      limited.flush();
       await tracing.stop(limitMs);
       await server?.close();
     },

@@ -109,7 +109,7 @@ async function show(local: LocalLink, source: ImageSource, config: DemoConfig, t
   const summary = tally.summary(config.seed, { semlink: semlinkVersion(), model: model.version });
   if (config.json) await writeFile(path.resolve(config.json), `${JSON.stringify(summary, null, 2)}\n`);
   process.stdout.write(`\n${sweepTable(tally)}\n${conclusion(tally, config.snrDb)}\n`);
-  for (const [message, count] of tally.errors) process.stdout.write(`${count} x ${message}\n`);
+  for (const line of tally.errorLines()) process.stdout.write(line);
   return summary.errors > 0 ? 1 : 0;
 }
 

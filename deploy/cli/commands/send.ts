@@ -126,7 +126,7 @@ export const send: Command = {
     }
     if (config.json) await writeFile(path.resolve(config.json), `${JSON.stringify(summary, null, 2)}\n`);
     process.stdout.write(`${source.name}: ${summary.images_sent} images over ${model.version}\n\n${sweepTable(tally)}`);
-    for (const [message, count] of tally.errors) process.stdout.write(`${count} x ${message}\n`);
+    for (const line of tally.errorLines()) process.stdout.write(line);
     return summary.errors > 0 ? 1 : 0;
   },
 };
