@@ -146,12 +146,21 @@ async function quickConfig(targets: Readonly<Record<string, string>>): Promise<s
 function listening(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     const said: string[] = [];
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      reject(new Error(`prometheus does not listen: ${said.slice(-3).join(' ')}`));
+    }, 60_000);
     createInterface({ input: child.stderr! }).on('line', (line) => {
       if (said.length < 100) said.push(line);
-      const address = /msg="Listening on" address=(\S+)/.exec(line)?.[1];
-      if (address) resolve(address);
+      const address = /msg="Listening on".* address=(\S+)/.exec(line)?.[1];
+      if (!address) return;
+      clearTimeout(timer);
+      resolve(address);
     });
-    child.once('exit', (code) => reject(new Error(`prometheus ended (${code}): ${said.slice(-3).join(' ')}`)));
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      reject(new Error(`prometheus ended (${code}): ${said.slice(-3).join(' ')}`));
+    });
     child.once('error', reject);
   });
 }
