@@ -43,4 +43,9 @@ build_images() {
     echo "the images could not be built"
   fi
   rm -f "$log"
+  # What earlier runs left in the engine that was set up for this; a user's own is left alone.
+  if [[ $engine == set-up ]]; then
+    docker image prune -f >/dev/null || true
+    docker builder prune -f --keep-storage 4GB >/dev/null 2>&1 || true
+  fi
 }

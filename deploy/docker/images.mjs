@@ -9,6 +9,7 @@ import { join } from 'node:path';
  * @property {string[]} dist folders of dist/ that are copied
  * @property {string[]} files other files and folders of the checkout that are copied
  * @property {string[]} data files and folders of the checkout that its user owns, for a volume over them to be writable
+ * @property {string[]} cached files of the set-up's cache folder, copied to cache/
  * @property {boolean} engine whether models are computed in it: ONNX Runtime and TensorFlow are there
  */
 
@@ -16,12 +17,13 @@ const PRELOAD = 'shared/telemetry/preload.js';
 const ENGINE = ['shared/tensor/engine-worker.js', 'shared/tensor/native.js'];
 
 /** @returns {Image} */
-const service = (name, { engine = false, files = [], data = [] } = {}) => ({
+const service = (name, { engine = false, files = [], data = [], cached = [] } = {}) => ({
   target: name,
   entries: [`services/${name}/main.js`, PRELOAD, ...(engine ? ENGINE : [])],
   dist: [`services/${name}`, 'shared'],
   files,
   data,
+  cached,
   engine,
 });
 
@@ -31,13 +33,14 @@ const ALL = [
   service('channel-emulator', { files: ['shared/channel/kernel/kernel.wasm'] }),
   service('receiver-decoder', { engine: true, files: ['shared/models'] }),
   service('teacher-cache', { data: ['shared/knowledge/cifar10'] }),
-  service('console'),
+  service('console', { cached: ['cifar10/test_batch.bin'] }),
   {
     target: 'tools',
     entries: ['deploy/cli/main.js', 'services/distiller/main.js', 'services/teacher-cache/main.js', PRELOAD, ...ENGINE],
     dist: ['deploy', 'services', 'shared'],
     files: ['shared/models', 'shared/channel/kernel/kernel.wasm', 'shared/knowledge/cifar10', 'deploy/cli/semlink.mjs'],
     data: [],
+    cached: [],
     engine: true,
   },
 ];

@@ -7,7 +7,7 @@ const IMPORTS = [
   /\bfrom\s*['"]([^'"\s]+)['"]/g,
   /^import\s*['"]([^'"\s]+)['"]/gm,
   /\bimport\(\s*['"]([^'"\s]+)['"]/g,
-  /createRequire\(import\.meta\.url\)\(['"]([^'"]+)['"]\)/g,
+  /createRequire\(import\.meta\.url\)(?:\.resolve)?\(['"]([^'"]+)['"]\)/g,
 ];
 /** Modules that are started as a thread or a process: `compiledModule('shared/tensor/engine-worker.ts')`. */
 const STARTED = /\bcompiledModule\(\s*['"]([^'"]+)\.ts['"]/g;

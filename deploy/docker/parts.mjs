@@ -12,6 +12,7 @@ import { Progress } from '../setup/progress.mjs';
 import { addon, installedAddon } from '../setup/steps/addon.mjs';
 import { build } from '../setup/steps/build.mjs';
 import { cuda } from '../setup/steps/cuda.mjs';
+import { data as cifar10 } from '../setup/steps/data.mjs';
 import { generate } from '../setup/steps/generate.mjs';
 import { library } from '../setup/steps/library.mjs';
 import { packages } from '../setup/steps/packages.mjs';
@@ -46,10 +47,11 @@ if (values.help || values.out === undefined || !['cpu', 'gpu'].includes(values.f
   process.exit(values.help ? 0 : 2);
 }
 
-/** The set-up's own steps, but for the data set, which no image holds. */
+/** The set-up's own steps; the data set only where an image holds some of it. */
 async function fetchAll(context) {
   mkdirSync(context.cache, { recursive: true });
-  for (const step of [packages, library, cuda, addon, generate, build]) {
+  const images = imagesOf(root).some(({ cached }) => cached.length > 0) ? [cifar10] : [];
+  for (const step of [packages, library, cuda, addon, ...images, generate, build]) {
     if (!(await step.isDone(context))) await context.progress.during(step.title, () => step.run(context));
   }
 }
@@ -85,7 +87,7 @@ async function layOut(context, out) {
   const common = join(out, 'common');
   for (const name of ['package.json', 'LICENSE']) copyFile(join(root, name), join(common, name));
   copyFile(join(root, 'deploy', 'docker', 'health-probe.mjs'), join(common, 'health-probe.mjs'));
-  for (const { target, folders, dist: parts, files, data, engine: computes } of images) {
+  for (const { target, folders, dist: parts, files, data, cached, engine: computes } of images) {
     const own = minus(minus(folders, core), computes ? engine : new Set());
     copyPackages(own, join(out, `packages-${target}`));
     const code = join(out, `code-${target}`);
@@ -94,6 +96,7 @@ async function layOut(context, out) {
       copyTree(join(root, part), join(code, part), isAsset);
     }
     copyAll(files, code);
+    for (const file of cached) copyFile(join(context.cache, file), join(code, 'cache', file));
     if (data.length > 0) copyAll(data, join(out, `data-${target}`));
     writeFileSync(join(out, `${target}.json`), JSON.stringify([...folders].sort()));
   }

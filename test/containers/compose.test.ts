@@ -8,7 +8,7 @@ import { KnowledgeClient } from '../../shared/client/knowledge.js';
 import { SemanticLink } from '../../shared/client/link.js';
 import { accuracyOf, sendAll, testImages } from '../integration/link.fixture.js';
 import { failures } from './containers.fixture.js';
-import { containerEngine } from './engine.fixture.js';
+import { containerEngine, TARGETS } from './engine.fixture.js';
 import { BUILD_LIMIT_MS, goTool } from './go-tools.fixture.js';
 
 const engine = await containerEngine();
@@ -17,7 +17,7 @@ const program = engine && (await goTool('docker-compose'));
 const file = path.join(projectRoot, 'deploy', 'compose', 'compose.yaml');
 const project = `semlink-test-${process.pid}`;
 /** Free ports, chosen by the engine. */
-const ports = { SEMLINK_PORT: '0', SEMLINK_CHANNEL_PORT: '0', SEMLINK_KNOWLEDGE_PORT: '0' };
+const ports = { SEMLINK_PORT: '0', SEMLINK_CHANNEL_PORT: '0', SEMLINK_KNOWLEDGE_PORT: '0', SEMLINK_CONSOLE_PORT: '0' };
 
 async function compose(args: string[], env: Record<string, string> = {}): Promise<string> {
   const { stdout } = await promisify(execFile)(program!, ['-p', project, '-f', file, ...args], {
@@ -48,6 +48,7 @@ describe.skipIf(program === undefined)('docker compose', { timeout: 120_000 }, (
   it.each([
     ['cpu', link],
     ['cpu,observe', [...link, 'grafana', 'otel-collector', 'prometheus', 'zipkin'].sort()],
+    ['cpu,console', [...link, 'console'].sort()],
     ['cpu,distill', [...link, 'distiller'].sort()],
     ['gpu', ['channel-emulator', 'receiver-decoder-gpu', 'teacher-cache', 'transmitter-encoder-gpu']],
   ])('profiles %s start what they say, each bounded and without privileges', async (profiles, services) => {
@@ -82,7 +83,7 @@ describe.skipIf(program === undefined)('docker compose', { timeout: 120_000 }, (
     const { COMPOSE_PROFILES: _, ...env } = process.env;
     const { stdout } = await promisify(execFile)(program!, ['-f', file, 'config', '--services'], { env });
     expect(stdout.trim().split('\n')).toEqual(
-      expect.arrayContaining([...link, 'prometheus', 'zipkin', 'otel-collector']),
+      expect.arrayContaining([...link, 'console', 'prometheus', 'zipkin', 'otel-collector']),
     );
   });
 
@@ -96,7 +97,10 @@ describe.skipIf(program === undefined)('docker compose', { timeout: 120_000 }, (
   });
 
   describe('brought up', () => {
-    const environment = { COMPOSE_PROFILES: 'cpu', SEMLINK_OTLP_ENDPOINT: '' };
+    const environment = {
+      COMPOSE_PROFILES: TARGETS.includes('console') ? 'cpu,console' : 'cpu',
+      SEMLINK_OTLP_ENDPOINT: '',
+    };
     beforeAll(() => compose(['up', '--detach', '--wait'], environment), BUILD_LIMIT_MS);
     afterAll(() => compose(['down', '--volumes', '--timeout', '5'], environment), 60_000);
     const addressOf = (service: string, port: number) => compose(['port', service, `${port}`], environment);
@@ -108,6 +112,12 @@ describe.skipIf(program === undefined)('docker compose', { timeout: 120_000 }, (
       await client.close();
       expect(failures(answers)).toEqual([]);
       expect(accuracyOf(answers)).toBeGreaterThan(0.75);
+    });
+
+    it.each(TARGETS.filter((name) => name === 'console'))('shows the page of the link: %s', async () => {
+      const response = await fetch(`http://${await addressOf('console', 8088)}/`);
+      expect(response.status).toBe(200);
+      expect(await response.text()).toMatch(/<title>[^<]*SemLink/);
     });
 
     it('hands out the knowledge that ships', async () => {

@@ -1,6 +1,7 @@
 /** The docker engine that the container suite runs on, and the images of this checkout. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { type ContainerRuntimeClient, getContainerRuntimeClient } from 'testcontainers';
 import { projectRoot } from '../../shared/build/compiled.js';
 import { semlinkVersion } from '../../shared/config/index.js';
@@ -8,14 +9,14 @@ import { semlinkVersion } from '../../shared/config/index.js';
 // Its helper container comes from a registry, which is not always to be had; what a test starts it stops itself.
 process.env.TESTCONTAINERS_RYUK_DISABLED ??= 'true';
 
-/** What deploy/docker/build.mjs builds without flags. */
-export const TARGETS = [
-  'transmitter-encoder',
-  'channel-emulator',
-  'receiver-decoder',
-  'teacher-cache',
-  'tools',
-] as const;
+/** Plain JavaScript, for it is used before anything is compiled. */
+const { imagesOf } = (await import(pathToFileURL(path.join(projectRoot, 'deploy', 'docker', 'images.mjs')).href)) as {
+  imagesOf(root: string): { target: string; engine: boolean }[];
+};
+
+/** What deploy/docker/build.mjs builds without flags; `engine`: models are computed in it. */
+export const IMAGES = imagesOf(projectRoot);
+export const TARGETS = IMAGES.map(({ target }) => target);
 
 export const imageOf = (target: string): string => `semlink/${target}:${semlinkVersion()}`;
 

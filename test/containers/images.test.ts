@@ -1,23 +1,22 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import type { ContainerRuntimeClient } from 'testcontainers';
 import { type StartedTestContainer, Wait } from 'testcontainers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { semlinkVersion } from '../../shared/config/index.js';
 import { HardenedContainer, PORTS } from './containers.fixture.js';
-import { containerEngine, imageOf, TARGETS } from './engine.fixture.js';
+import { containerEngine, IMAGES, imageOf, TARGETS } from './engine.fixture.js';
 
 const engine = await containerEngine();
 
 const MB = 1e6;
-/** Unpacked. */
-const LIMITS: Record<(typeof TARGETS)[number], number> = {
-  'transmitter-encoder': 900 * MB,
-  'receiver-decoder': 900 * MB,
-  tools: 950 * MB,
-  'channel-emulator': 250 * MB,
-  'teacher-cache': 250 * MB,
-};
-const WITHOUT_ENGINE = ['channel-emulator', 'teacher-cache'] as const;
-const SERVICES = TARGETS.filter((target) => target !== 'tools');
+/** Most bytes of an image, unpacked: with TensorFlow or without. */
+const limitOf = (target: string): number => (computes(target) ? 900 * MB : 250 * MB);
+const computes = (target: string): boolean => IMAGES.some((image) => image.target === target && image.engine);
+const SERVICES = ['transmitter-encoder', 'channel-emulator', 'receiver-decoder', 'teacher-cache'] as const;
 
 /** An image that waits, so that a test can look around in it. */
 class Idle extends HardenedContainer {
@@ -44,7 +43,7 @@ describe.skipIf(engine === undefined)('the images', { timeout: 120_000 }, () => 
     '%s is within its size, runs as a numbered user who is not root, and says what it is',
     async (target) => {
       const { Size, Config } = await inspect(target);
-      expect(Size).toBeLessThan(LIMITS[target]);
+      expect(Size).toBeLessThan(limitOf(target));
       expect(Config.User).toMatch(/^[1-9]\d*:[1-9]\d*$/);
       expect(Config.Env).toContain('NODE_OPTIONS=--max-semi-space-size=32');
       expect(Config.Labels).toMatchObject({
@@ -59,7 +58,6 @@ describe.skipIf(engine === undefined)('the images', { timeout: 120_000 }, () => 
   );
 
   describe.each(TARGETS)('inside %s', (target) => {
-    const computes = !(WITHOUT_ENGINE as readonly string[]).includes(target);
     let container: StartedTestContainer;
     beforeAll(async () => {
       container = await new Idle(target).start();
@@ -95,8 +93,8 @@ describe.skipIf(engine === undefined)('the images', { timeout: 120_000 }, () => 
       ).toEqual([]);
     });
 
-    it(computes ? 'TensorFlow computes' : 'there is neither TensorFlow nor ONNX Runtime', async () => {
-      if (computes) {
+    it(computes(target) ? 'TensorFlow computes' : 'there is neither TensorFlow nor ONNX Runtime', async () => {
+      if (computes(target)) {
         const answer = await evaluate(`
           const { loadTensorFlow } = await import('/app/dist/shared/tensor/native.js');
           const tf = loadTensorFlow();
@@ -130,6 +128,43 @@ describe.skipIf(engine === undefined)('the images', { timeout: 120_000 }, () => 
     } finally {
       await container.stop({ timeout: 0 });
     }
+  });
+
+  it('a service that serves by TLS is asked by TLS', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'semlink-tls-'));
+    const [cert, key] = [path.join(folder, 'cert.pem'), path.join(folder, 'key.pem')];
+    const subject = ['-subj', '/CN=channel-emulator', '-days', '1', '-nodes'];
+    await promisify(execFile)('openssl', [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      ...subject,
+      '-keyout',
+      key,
+      '-out',
+      cert,
+    ]);
+    await Promise.all([chmod(folder, 0o755), chmod(key, 0o644)]);
+    const container = await new Watched('channel-emulator')
+      .withBindMounts([{ source: folder, target: '/tls', mode: 'ro' }])
+      .withEnvironment({
+        SEMLINK_CHANNEL_EMULATOR_TLS_CERT: '/tls/cert.pem',
+        SEMLINK_CHANNEL_EMULATOR_TLS_KEY: '/tls/key.pem',
+      })
+      .start();
+    try {
+      const plain = ['node', '/app/health-probe.mjs', `127.0.0.1:${PORTS['channel-emulator']}`];
+      expect((await container.exec(plain)).exitCode).toBe(1);
+    } finally {
+      await container.stop({ timeout: 0 });
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it.each(TARGETS.filter((name) => name === 'console'))('the %s is healthy by its own check', async (target) => {
+    const container = await new Watched(target).start();
+    await container.stop({ timeout: 0 });
   });
 
   it('tools runs the command line', async () => {
