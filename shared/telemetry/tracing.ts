@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { DiagLogLevel, diag, trace } from '@opentelemetry/api';
+import { type ContextManager, DiagLogLevel, diag, trace } from '@opentelemetry/api';
 import { semlinkVersion } from '../config/version.js';
 import { ChosenIds } from './span-ids.js';
 
@@ -99,8 +99,10 @@ async function startSdk(serviceName: string, env: Environment): Promise<Sdk | un
     // Metrics are scraped and logs go to stderr.
     metricReaders: [],
     logRecordProcessors: [],
-    // Frames carry their context themselves.
+    // Frames carry their context themselves. A manager of contexts would make every promise and every message of gRPC
+    // slower from the first export on, for nothing; null is allowed, though the type leaves it out.
     textMapPropagator: null,
+    contextManager: null as unknown as ContextManager,
     instrumentations: [],
   });
   if (!env.OTEL_LOG_LEVEL) reportFailures(env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || env.OTEL_EXPORTER_OTLP_ENDPOINT);
