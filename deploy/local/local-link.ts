@@ -5,6 +5,8 @@ export interface LocalService<R extends InstrumentedService = ServiceName> {
   role: R;
   /** `host:port` of gRPC. */
   address: string;
+  /** `host:port` of gRPC for control, when it has one of its own. */
+  adminAddress: string | undefined;
   /** `host:port` of /metrics, /healthz and /readyz; undefined when off. */
   metricsAddress: string | undefined;
 }

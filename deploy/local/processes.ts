@@ -10,8 +10,6 @@ import { nodeFlags } from './node-flags.js';
 /** A service in a process of its own. */
 export interface ServiceProcess<R extends InstrumentedService = ServiceName> extends LocalService<R> {
   process: ChildProcess;
-  /** `host:port` of gRPC for control, when it has one of its own. */
-  adminAddress: string | undefined;
   /** Resolves with the exit status, or the name of the signal that killed it. */
   ended: Promise<number | string>;
   /** SIGTERM, then waits for the end; SIGKILL after `limitMs`. */

@@ -3,6 +3,7 @@ import { semlinkVersion } from '../config/version.js';
 import { AnswerMetrics, type MeasuredAnswer } from './answer-metrics.js';
 import { BoundedLabels, LinkLabels } from './bounded-labels.js';
 import { ChannelMetrics } from './channel-metrics.js';
+import { ConsoleMetrics } from './console-metrics.js';
 import { type BatchClosedBy, EngineMetrics } from './engine-metrics.js';
 import { FrameHistogram, type HistogramSeries } from './frame-histogram.js';
 import { makeCounter, makeGauge } from './instruments.js';
@@ -46,6 +47,7 @@ export class ServiceMetrics {
   readonly #meaning: MeaningMetrics | undefined;
   readonly #dropped: Counter<'what'> | undefined;
   readonly #channel: ChannelMetrics | undefined;
+  readonly #console: ConsoleMetrics | undefined;
   readonly #queueLimits: Gauge<'queue'> | undefined;
   #ready: () => boolean = () => false;
   #draining: () => boolean = () => false;
@@ -80,6 +82,7 @@ export class ServiceMetrics {
     if (isServedBy(service, METRICS.rateDecisions.services)) this.#rate = new RateMetrics(registry);
     if (isServedBy(service, METRICS.batches.services)) this.#engine = new EngineMetrics(registry);
     if (isServedBy(service, METRICS.airTime.services)) this.#channel = new ChannelMetrics(registry, this.links);
+    if (isServedBy(service, METRICS.consolePages.services)) this.#console = new ConsoleMetrics(registry);
     if (processMetrics && enabled) collectProcessMetrics(registry);
   }
 
@@ -144,6 +147,11 @@ export class ServiceMetrics {
   /** What a channel-emulator measures of its links. */
   get channel(): ChannelMetrics {
     return this.#channel ?? this.#refuse(METRICS.airTime.name);
+  }
+
+  /** What a console measures of its pages. */
+  get console(): ConsoleMetrics {
+    return this.#console ?? this.#refuse(METRICS.consolePages.name);
   }
 
   /**

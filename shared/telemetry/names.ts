@@ -9,7 +9,7 @@ export const SERVICES = ['transmitter-encoder', 'channel-emulator', 'receiver-de
 export type ServiceName = (typeof SERVICES)[number];
 
 /** Every service that reports: those of the chain, and those beside it. */
-export const ALL_SERVICES = [...SERVICES, 'teacher-cache'] as const;
+export const ALL_SERVICES = [...SERVICES, 'teacher-cache', 'console'] as const;
 export type InstrumentedService = (typeof ALL_SERVICES)[number];
 
 /** Jobs: they end by themselves, and report while they run where they are told to. */
@@ -461,6 +461,22 @@ export const METRICS = {
     help: 'Always 1; which service or job and version this is.',
     labels: ['service', 'version'],
     services: [...ALL_SERVICES, ...JOBS],
+  },
+  consolePages: {
+    name: 'semlink_console_pages',
+    type: 'gauge',
+    unit: 'pages',
+    help: 'Open pages of the console.',
+    labels: [],
+    services: ['console'],
+  },
+  consoleUpdates: {
+    name: 'semlink_console_updates_total',
+    type: 'counter',
+    unit: 'updates',
+    help: 'Updates for open pages: sent, or skipped because the page had not read those before.',
+    labels: ['outcome'],
+    services: ['console'],
   },
   knowledgeRecords: {
     name: 'semlink_knowledge_records_total',
