@@ -4,6 +4,8 @@ import { decibels, decimal, duration, percent } from './format.js';
 import uPlot from './vendor/uPlot.js';
 
 const spanSeconds = 120;
+/** Points further apart are not joined. */
+const gapSeconds = 2;
 const mostPoints = 2_400;
 /** Columns: time, snr, momentary, uses, accuracy, median, p95. */
 const columns = Array.from({ length: 7 }, () => []);
@@ -13,6 +15,13 @@ const text = (name, value) => {
 
 export function addPoints(points) {
   for (const point of points) {
+    const before = columns[0].at(-1);
+    // No page was open in between, or the console was away: no line across.
+    if (before !== undefined && point.atMs / 1e3 - before > gapSeconds) {
+      columns.forEach((column, i) => {
+        column.push(i === 0 ? before + 0.001 : null);
+      });
+    }
     const row = [
       point.atMs / 1e3,
       point.snrDb,
@@ -69,6 +78,7 @@ export function buildCharts() {
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const x = {
     ...axis(colour),
+    size: 26,
     values: (_, ticks) => ticks.map((tick) => new Date(tick * 1e3).toTimeString().slice(3, 8)),
   };
   const y = (over) => ({ ...axis(colour), size: 44, ...over });
@@ -96,6 +106,7 @@ export function buildCharts() {
           size: 38,
           grid: { show: false },
           splits: () => [2, 8, 32, 128],
+          filter: (_, splits) => splits,
           values: (_, ticks) => ticks.map(String),
         }),
       ],
@@ -109,15 +120,31 @@ export function buildCharts() {
       series: [{}, line('--p95', dashed), line('--median', { width: 2.5 })],
       scales: {
         x: { time: false },
-        y: { range: (_, least, greatest) => [0, Math.max(5, 1.15 * (greatest ?? least ?? 0))] },
+        y: {
+          distr: 3,
+          range: (_, least, greatest) => [
+            decade(least ?? 1, Math.floor),
+            Math.max(100, decade(greatest ?? 1, Math.ceil)),
+          ],
+        },
       },
       axes: [
         x,
-        y({ values: (_, ticks) => ticks.map((tick) => (tick >= 1e3 ? `${tick / 1e3} s` : `${tick} ms`)), size: 54 }),
+        y({
+          size: 54,
+          splits: () => [0.1, 1, 10, 100, 1e3, 1e4],
+          filter: (_, splits) => splits,
+          values: (_, ticks) => ticks.map((tick) => duration(tick / 1e3).replace('.0', '')),
+        }),
       ],
     }),
   ];
   schedule();
+}
+
+/** The power of ten below or above. */
+function decade(value, round) {
+  return 10 ** round(Math.log10(Math.max(value, 0.01)));
 }
 
 function axis(colour) {

@@ -14,7 +14,15 @@ function planeOf(id, colour) {
   return { canvas: document.getElementById(id), colour, points: [] };
 }
 
+const powers = document.getElementById('powers');
+/** Mean |s|^2 of each symbol, of the latest images of one length. */
+let means = [];
+/** Weight of a new image in the means. */
+const freshness = 0.08;
+
 export function showSymbols(sample) {
+  const power = sample.sent.flatMap((re, i, all) => (i % 2 === 0 ? [re * re + all[i + 1] ** 2] : []));
+  means = power.length === means.length ? power.map((one, i) => means[i] + freshness * (one - means[i])) : power;
   add(planes.sent.points, sample.sent);
   add(planes.received.points, equalise.checked ? sample.equalised : sample.received);
   requestAnimationFrame(draw);
@@ -37,6 +45,32 @@ export function draw() {
   for (const { canvas, colour, points } of Object.values(planes)) {
     drawPlane(canvas, points, style.getPropertyValue(colour).trim(), line);
   }
+  drawPowers(style.getPropertyValue('--dot').trim(), line);
+}
+
+/** A bar a symbol; the line is the mean power, 1. */
+function drawPowers(colour, line) {
+  const scale = window.devicePixelRatio || 1;
+  const width = Math.round(powers.clientWidth * scale);
+  const height = Math.round(powers.clientHeight * scale);
+  if (width === 0 || height === 0) return;
+  if (powers.width !== width || powers.height !== height) {
+    powers.width = width;
+    powers.height = height;
+  }
+  const context = powers.getContext('2d');
+  context.clearRect(0, 0, width, height);
+  const most = Math.max(2, ...means);
+  const step = width / Math.max(8, means.length);
+  const gap = Math.min(3 * scale, step / 4);
+  context.fillStyle = `rgba(${colour}, 0.8)`;
+  means.forEach((power, i) => {
+    const size = (power / most) * (height - scale);
+    context.fillRect(i * step + gap / 2, height - size, step - gap, size);
+  });
+  context.fillStyle = line;
+  context.fillRect(0, height - scale, width, scale);
+  context.fillRect(0, height - (height - scale) / most, width, scale);
 }
 
 function drawPlane(canvas, points, colour, line) {

@@ -31,16 +31,18 @@ const rateScale = logarithmic(0.5, 500);
 /** Two digits are enough for a slider. */
 const rounded = (value) => Number(value.toPrecision(2));
 
+/** What a slider stands for, or the exact value where it is between two of its positions. */
 const words = {
   snr: () => decibels(Number(snr.value)),
   doppler: () => (doppler.disabled ? 'not of this model' : hertz(rounded(dopplerScale.valueOf(Number(doppler.value))))),
   delay: () => `${delay.value} ms`,
   target: () => `${target.value} %`,
-  rate: () => `${rounded(rateScale.valueOf(Number(rate.value)))}`,
+  rate: (exact) => String(exact ?? rounded(rateScale.valueOf(Number(rate.value)))),
 };
 
-function say(control) {
-  const text = words[control.id]();
+function say(control, exact) {
+  const text = words[control.id](exact);
+  if (control.getAttribute('aria-valuetext') === text) return;
   at(`${control.id}-value`).textContent = text;
   control.setAttribute('aria-valuetext', text);
 }
@@ -143,7 +145,7 @@ export function showControls({ channel, policy: current, traffic }) {
     set(snr, channel.snrDb);
     if (isSettled(model) && document.activeElement !== model) choose(model, channel.model);
     doppler.disabled = channel.dopplerHz === null;
-    set(doppler, Math.round(dopplerScale.positionOf(channel.dopplerHz ?? 1)));
+    set(doppler, Math.round(dopplerScale.positionOf(channel.dopplerHz ?? 1)), channel.dopplerHz ?? undefined);
     set(delay, channel.feedbackDelayMs);
   }
   if (isSettled(policy)) {
@@ -152,13 +154,14 @@ export function showControls({ channel, policy: current, traffic }) {
     else if (isSettled(uses)) choose(uses, current.channelUses ?? current.maxChannelUses);
     showPolicyFields();
   }
-  set(rate, Math.round(rateScale.positionOf(traffic.rate)));
+  set(rate, Math.round(rateScale.positionOf(traffic.rate)), traffic.rate);
   if (isSettled(pause)) showPaused(traffic.paused);
 }
 
-function set(slider, value) {
-  if (isSettled(slider) && slider.value !== String(value)) slider.value = String(value);
-  say(slider);
+function set(slider, value, exact) {
+  if (!isSettled(slider)) return;
+  if (slider.value !== String(value)) slider.value = String(value);
+  say(slider, exact);
 }
 
 /** Chooses a value that the list may not have: it was set by other means. */
