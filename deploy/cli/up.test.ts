@@ -73,6 +73,35 @@ describe('semlink up', () => {
     expect(await run.ended).toBe(0);
   });
 
+  it('--console serves a page of the link', { timeout: 60_000 }, async () => {
+    const page = ['--console', '--console-listen', '127.0.0.1:0'];
+    const run = startSemlink(['up', ...free, ...page], { env: { ...env, SEMLINK_CONSOLE_METRICS_LISTEN: '127.0.0.1:0' } });
+    try {
+      const services = await addressesOf(run);
+      expect(Object.keys(services)).toHaveLength(3);
+      const url = /^console +(http:\S+)$/m.exec(run.stdout)![1]!;
+      expect(await (await fetch(url)).text()).toContain('<title>SemLink console</title>');
+      // It is told of all three by itself.
+      const { body } = await fetch(`${url}/api/events`);
+      let told = '';
+      for await (const chunk of body!) {
+        told += Buffer.from(chunk).toString();
+        if (told.match(/"state":"up"/g)?.length === 3) break;
+      }
+    } finally {
+      run.child.kill('SIGTERM');
+    }
+    expect(await run.ended).toBe(0);
+  });
+
+  it('--console with a port in use exits 1 with one sentence, and leaves nothing running', async () => {
+    const { status, stderr } = await semlink(['up', ...free, '--console', '--console-listen', busyAddress], {
+      env: { ...env, SEMLINK_CONSOLE_METRICS_LISTEN: '127.0.0.1:0' },
+    });
+    expect(status).toBe(1);
+    expect(stderr.trim().split('\n').at(-1)).toContain(`console cannot listen on ${busyAddress}: the port is in use`);
+  });
+
   it('with a port in use exits 1 with one sentence', async () => {
     const { status, stderr, stdout } = await semlink(['up', ...free, '--receiver', busyAddress], { env });
     expect(status).toBe(1);

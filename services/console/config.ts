@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { addressOption, type ConfigOf, defineConfig, group, option } from '../../shared/config/index.js';
+import { addressOption, type ConfigOf, defineConfig, group, option, targetOption } from '../../shared/config/index.js';
+import { tlsFields } from '../../shared/rpc/tls.js';
 import { telemetryFields } from '../../shared/telemetry/index.js';
 
 /** Every option of the console. */
@@ -19,8 +20,12 @@ export const consoleConfig = defineConfig({
       placeholder: 'NAME,...',
     }),
     ...telemetryFields('127.0.0.1:9468'),
-    transmitter: addressOption('127.0.0.1:50051', 'Address of the transmitter-encoder, where images go.'),
-    emulator: addressOption('127.0.0.1:50052', 'Address of the channel-emulator (its admin-listen where it has one).'),
+    transmitter: targetOption('127.0.0.1:50051', 'Addresses of the transmitter-encoder, where images go.'),
+    emulator: targetOption(
+      '127.0.0.1:50052',
+      'Addresses of the channel-emulator (its admin-listen where it has one); a change is made at all of them.',
+    ),
+    ...tlsFields(),
     watch: group({
       transmitter: addressOption('127.0.0.1:9464', 'Where the transmitter-encoder serves /metrics.'),
       emulator: addressOption('127.0.0.1:9465', 'Where the channel-emulator serves /metrics.'),

@@ -3,8 +3,9 @@ import type { RatePolicy } from '../../shared/codec/rate-control.js';
 import type { Cifar10Images } from '../../shared/data/cifar10.js';
 import type { ChannelEmulatorService } from '../../shared/gen/semlink/v1/channel_emulator_pb.js';
 import type { ModelInfo } from '../../shared/gen/semlink/v1/transmitter_encoder_pb.js';
-import type { RpcClient } from '../../shared/rpc/client.js';
 import { codeName } from '../../shared/rpc/errors.js';
+import type { PinnedClients } from '../../shared/rpc/pinned-clients.js';
+import type { TlsConfig } from '../../shared/rpc/tls.js';
 import { Answers } from './link/answers.js';
 import { ChannelState } from './link/channel-state.js';
 import { ErrorList } from './link/error-list.js';
@@ -13,7 +14,8 @@ import { Traffic, type TrafficImage } from './link/traffic.js';
 
 export interface LiveLinkOptions {
   transmitter: string;
-  emulator: RpcClient<typeof ChannelEmulatorService.method>;
+  tls: TlsConfig;
+  emulator: PinnedClients<typeof ChannelEmulatorService.method>;
   linkId: string;
   /** Images a second to begin with. */
   rate: number;
@@ -53,6 +55,7 @@ export class LiveLink {
     this.symbols = new SymbolFeed(emulator, { linkId, framesPerSecond: options.symbolsPerSecond });
     this.#link = new SemanticLink({
       address: options.transmitter,
+      tls: options.tls,
       linkId,
       policy: this.#policy,
       timeoutMs,

@@ -3,8 +3,9 @@ import type { RatePolicy } from '../../shared/codec/rate-control.js';
 import { formatHostPort } from '../../shared/config/index.js';
 import { loadCifar10 } from '../../shared/data/cifar10.js';
 import { ChannelEmulatorService } from '../../shared/gen/semlink/v1/channel_emulator_pb.js';
-import { createRpcClient } from '../../shared/rpc/client.js';
+import { PinnedClients } from '../../shared/rpc/pinned-clients.js';
 import type { RunningService } from '../../shared/rpc/running-service.js';
+import { clientTls } from '../../shared/rpc/tls.js';
 import { type ServiceName, startTelemetry } from '../../shared/telemetry/index.js';
 import type { ConsoleConfig } from './config.js';
 import { startConsoleServer } from './http/http-server.js';
@@ -34,9 +35,14 @@ export async function startConsole(config: ConsoleConfig): Promise<RunningServic
   const telemetry = await startTelemetry({ service: 'console', config });
   const { logger } = telemetry;
   const { linkId, updateIntervalMs } = config;
-  const emulator = createRpcClient(ChannelEmulatorService, { address: config.emulator });
+  const emulator = new PinnedClients(ChannelEmulatorService, {
+    role: 'channel-emulator',
+    address: config.emulator,
+    ...clientTls(config.tls),
+  });
   const link = new LiveLink({
     transmitter: config.transmitter,
+    tls: config.tls,
     emulator,
     linkId,
     rate: config.imageRate,

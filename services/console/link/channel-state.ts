@@ -1,5 +1,5 @@
 import type { ChannelEmulatorService } from '../../../shared/gen/semlink/v1/channel_emulator_pb.js';
-import type { RpcClient } from '../../../shared/rpc/client.js';
+import type { PinnedClients } from '../../../shared/rpc/pinned-clients.js';
 import type { ChannelChangeRequest } from '../http/requests.js';
 import { follow } from './follow.js';
 
@@ -16,12 +16,12 @@ export interface ChannelView {
  * The channel of the console's link: follows what is set, by whomever, and sets it. Other links are left alone.
  */
 export class ChannelState {
-  readonly #emulator: RpcClient<typeof ChannelEmulatorService.method>;
+  readonly #emulator: PinnedClients<typeof ChannelEmulatorService.method>;
   readonly #linkId: string;
   #view: ChannelView | undefined;
   #stop: (() => void) | undefined;
 
-  constructor(emulator: RpcClient<typeof ChannelEmulatorService.method>, linkId: string) {
+  constructor(emulator: PinnedClients<typeof ChannelEmulatorService.method>, linkId: string) {
     this.#emulator = emulator;
     this.#linkId = linkId;
   }
@@ -45,13 +45,15 @@ export class ChannelState {
       ...(Object.keys(channel).length > 0 && { channel }),
       ...(feedbackDelayMs !== undefined && { feedback: { delayMs: feedbackDelayMs } }),
     });
-    await this.#emulator.setChannel({ linkId: this.#linkId, patch });
+    await this.#emulator.resolved();
+    // At all addresses, for a link may move.
+    await Promise.all(this.#emulator.all().map((client) => client.setChannel({ linkId: this.#linkId, patch })));
   }
 
   /** Follows what is set until `stop`. */
   start(): void {
     this.#stop ??= follow(
-      () => this.#emulator.watchChannel({ linkId: this.#linkId }),
+      () => this.#emulator.clientOf(this.#linkId)?.watchChannel({ linkId: this.#linkId }),
       ({ settings }) => {
         this.#view = channelView(settings) ?? this.#view;
       },

@@ -2,7 +2,7 @@ import type {
   ChannelEmulatorService,
   WatchSymbolsResponse,
 } from '../../../shared/gen/semlink/v1/channel_emulator_pb.js';
-import type { RpcClient } from '../../../shared/rpc/client.js';
+import type { PinnedClients } from '../../../shared/rpc/pinned-clients.js';
 import { follow } from './follow.js';
 
 /** Symbols that a sample shows at most: more are no more to see. */
@@ -27,7 +27,7 @@ export interface SymbolView {
 
 /** Watches the symbols of one link between `start` and `stop`; keeps the newest sample. */
 export class SymbolFeed {
-  readonly #emulator: RpcClient<typeof ChannelEmulatorService.method>;
+  readonly #emulator: PinnedClients<typeof ChannelEmulatorService.method>;
   readonly #linkId: string;
   readonly #framesPerSecond: number;
   #stop: (() => void) | undefined;
@@ -35,7 +35,7 @@ export class SymbolFeed {
   #nextId = 1;
 
   constructor(
-    emulator: RpcClient<typeof ChannelEmulatorService.method>,
+    emulator: PinnedClients<typeof ChannelEmulatorService.method>,
     options: { linkId: string; framesPerSecond: number },
   ) {
     this.#emulator = emulator;
@@ -50,7 +50,10 @@ export class SymbolFeed {
 
   start(): void {
     this.#stop ??= follow(
-      () => this.#emulator.watchSymbols({ linkId: this.#linkId, maxFramesPerSecond: this.#framesPerSecond }),
+      () =>
+        this.#emulator
+          .clientOf(this.#linkId)
+          ?.watchSymbols({ linkId: this.#linkId, maxFramesPerSecond: this.#framesPerSecond }),
       (sample) => {
         this.#latest = symbolView(sample, this.#nextId++);
       },
