@@ -75,7 +75,9 @@ describe('semlink up', () => {
 
   it('--console serves a page of the link', { timeout: 60_000 }, async () => {
     const page = ['--console', '--console-listen', '127.0.0.1:0'];
-    const run = startSemlink(['up', ...free, ...page], { env: { ...env, SEMLINK_CONSOLE_METRICS_LISTEN: '127.0.0.1:0' } });
+    const run = startSemlink(['up', ...free, ...page], {
+      env: { ...env, SEMLINK_CONSOLE_METRICS_LISTEN: '127.0.0.1:0' },
+    });
     try {
       const services = await addressesOf(run);
       expect(Object.keys(services)).toHaveLength(3);
@@ -91,7 +93,7 @@ describe('semlink up', () => {
     } finally {
       run.child.kill('SIGTERM');
     }
-    expect(await run.ended).toBe(0);
+    expect(await run.ended, run.stderr).toBe(0);
   });
 
   it('--console with a port in use exits 1 with one sentence, and leaves nothing running', async () => {

@@ -19,7 +19,7 @@ export const consoleConfig = defineConfig({
         'Names by which browsers may reach the page besides localhost and IP addresses, for example behind a proxy.',
       placeholder: 'NAME,...',
     }),
-    ...telemetryFields('127.0.0.1:9468'),
+    ...telemetryFields('127.0.0.1:9470'),
     transmitter: targetOption('127.0.0.1:50051', 'Addresses of the transmitter-encoder, where images go.'),
     emulator: targetOption(
       '127.0.0.1:50052',

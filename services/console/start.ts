@@ -22,7 +22,7 @@ import { LiveLink } from './live-link.js';
 import { ServiceWatch } from './watch/service-watch.js';
 
 /** How long what is under way has after SIGTERM, ms. */
-const drainLimitMs = 3_000;
+const drainLimitMs = 8_000;
 const telemetryLimitMs = 2_000;
 
 /**
@@ -56,7 +56,7 @@ export async function startConsole(config: ConsoleConfig): Promise<RunningServic
       address,
       linkId,
       ...config.watch,
-      onState: ({ state, reason }) => logger.debug({ peer: role, state, reason }, `${role} is ${state}`),
+      onState: ({ state, reason }) => logger.debug({ peer: role }, `${role} is ${state}${reason && `: ${reason}`}`),
     });
   const live = new LiveConsole({
     link,

@@ -111,8 +111,9 @@ const scraped = (images: number) =>
   );
 const firing = async (name: string) => (await prometheus.firing()).find(({ labels }) => labels.alertname === name);
 
-/** Panels about what need not happen on this machine: a loss on the air, a GPU, workers, an alert. */
-const MAY_BE_SILENT = /: (Not carried by the air|GPU at work|GPU memory|Workers|Restarts of workers|annotations)$/;
+/** Panels about what need not happen on this machine: a loss on the air, a GPU, workers, a console, an alert. */
+const MAY_BE_SILENT =
+  /: (Not carried by the air|GPU at work|GPU memory|Workers|Restarts of workers|Pages of the console|annotations)$/;
 
 /** Panels with a query that has no answer. */
 async function silentPanels(): Promise<string[]> {

@@ -135,6 +135,15 @@ const engine = () => [
       { expr: rate('frames', ['job', 'instance', 'worker'], chosen), legend: '{{job}} {{instance}} {{worker}}' },
     ],
   }),
+  curves({
+    title: 'Pages of the console',
+    description: 'Open pages, and updates for them a second; skipped: a page had not read those before.',
+    width: 8,
+    queries: [
+      { expr: series('consolePages'), legend: 'open' },
+      { expr: rate('consoleUpdates', ['outcome']), legend: '{{outcome}}' },
+    ],
+  }),
 ];
 
 const runtime = () => [
