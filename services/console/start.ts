@@ -56,7 +56,7 @@ export async function startConsole(config: ConsoleConfig): Promise<RunningServic
       address,
       linkId,
       ...config.watch,
-      onState: ({ state, reason }) => logger.debug({ peer: role }, `${role} is ${state}${reason && `: ${reason}`}`),
+      onState: ({ state, reason }) => logger.debug(`${role} is ${state}${reason && `: ${reason}`}`),
     });
   const live = new LiveConsole({
     link,
