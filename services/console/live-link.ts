@@ -182,8 +182,7 @@ export class LiveLink {
       latencySeconds,
     });
     if (outcome.case !== 'error') return;
-    const { code, origin, message } = outcome.value;
-    const traceId = (outcome.value as { traceId?: string }).traceId ?? '';
+    const { code, origin, message, traceId } = outcome.value;
     this.errors.add({ atMs: Date.now(), sequence, code: codeName(code), origin, message, traceId });
   }
 }

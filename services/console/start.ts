@@ -107,6 +107,7 @@ export async function startConsole(config: ConsoleConfig): Promise<RunningServic
     throw error;
   });
   let draining = false;
+  telemetry.metrics.trackDraining(() => draining);
   telemetry.setReadiness(() => (draining ? { ready: false, reason: 'draining' } : { ready: true }));
   const { address } = server;
   const metricsAddress = telemetry.server && formatHostPort(telemetry.server);

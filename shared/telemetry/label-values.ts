@@ -38,6 +38,7 @@ export const LABELS = {
         frames: ['result', 'error'],
         knowledgeBlocks: ['hit', 'miss'],
         knowledgeShards: ['stored', 'known', 'refused'],
+        consoleUpdates: ['sent', 'skipped'],
       },
     },
   },
@@ -66,8 +67,9 @@ export const LABELS = {
   fate: { meaning: 'What became of a report.', values: ['delivered', 'lost', 'overflow'] },
   by: { meaning: 'What made the change.', values: ['set', 'reset', 'scenario', 'restore'] },
   queue: {
-    meaning: 'Which queue: before an engine, frames on their way to the next service or program, blocks of knowledge.',
-    values: ['encode', 'decode', 'channel', 'receiver', 'external', 'blocks'],
+    meaning:
+      'Which queue: before an engine, frames on their way to the next service or program, blocks of knowledge, updates for pages.',
+    values: ['encode', 'decode', 'channel', 'receiver', 'external', 'blocks', 'pages'],
   },
   closed_by: { meaning: 'What closed the batch.', values: ['idle', 'preferred', 'full', 'delay'] },
   what: { meaning: 'What was given up; below.', values: Object.keys(DROPS) },

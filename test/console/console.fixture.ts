@@ -39,21 +39,26 @@ export interface ConsoleLink {
   stop(): Promise<boolean>;
 }
 
-/** Options of the console by flag; addresses are free ports. */
-export async function startConsoleLink(flags: Record<string, string> = {}): Promise<ConsoleLink> {
-  const link = await startTestLink({
-    'channel-emulator': { 'channel.model': 'awgn', 'channel.snrDb': 12, reconnectWaitMs: 500 },
-    'transmitter-encoder': { reconnectWaitMs: 500 },
-  });
+/** @param env of all of them; addresses are free ports */
+export async function startConsoleLink(env: NodeJS.ProcessEnv = {}): Promise<ConsoleLink> {
+  const link = await startTestLink(
+    {
+      'channel-emulator': { 'channel.model': 'awgn', 'channel.snrDb': 12, reconnectWaitMs: 500 },
+      'transmitter-encoder': { reconnectWaitMs: 500 },
+    },
+    env,
+  );
   const running = { ...link.processes };
-  const web = await startConsole({
-    '--transmitter': running['transmitter-encoder'].address,
-    '--emulator': running['channel-emulator'].address,
-    '--watch-transmitter': running['transmitter-encoder'].metricsAddress!,
-    '--watch-emulator': running['channel-emulator'].metricsAddress!,
-    '--watch-receiver': running['receiver-decoder'].metricsAddress!,
-    ...flags,
-  }).catch(async (error: unknown) => {
+  const web = await startConsole(
+    {
+      '--transmitter': running['transmitter-encoder'].address,
+      '--emulator': running['channel-emulator'].address,
+      '--watch-transmitter': running['transmitter-encoder'].metricsAddress!,
+      '--watch-emulator': running['channel-emulator'].metricsAddress!,
+      '--watch-receiver': running['receiver-decoder'].metricsAddress!,
+    },
+    { env },
+  ).catch(async (error: unknown) => {
     killAll(Object.values(running));
     throw error;
   });
@@ -68,6 +73,7 @@ export async function startConsoleLink(flags: Record<string, string> = {}): Prom
     async restart(role) {
       const { address, metricsAddress } = running[role];
       running[role] = await startServiceProcess(role, ['--listen', address, '--metrics-listen', metricsAddress!], {
+        env,
         onLog: (line) => link.log[role].push(line),
       });
     },
@@ -83,7 +89,7 @@ export async function startConsoleLink(flags: Record<string, string> = {}): Prom
 /** A console alone; without flags of services it has a link that is down. */
 export function startConsole(
   flags: Record<string, string> = {},
-  onLog: (line: string) => void = () => {},
+  { env = {} }: { env?: NodeJS.ProcessEnv } = {},
 ): Promise<ServiceProcess<'console'>> {
   const nobody = '127.0.0.1:1';
   const all = {
@@ -96,7 +102,7 @@ export function startConsole(
     '--watch-receiver': nobody,
     ...flags,
   };
-  return startServiceProcess('console', Object.entries(all).flat(), { onLog });
+  return startServiceProcess('console', Object.entries(all).flat(), { env, onLog: () => {} });
 }
 
 /** A figure of a service as the page has it: its text, and the raw value with where it is from. */

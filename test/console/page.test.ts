@@ -3,6 +3,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SERVICES, type ServiceName } from '../../shared/telemetry/index.js';
 import { until } from '../integration/link.fixture.js';
+import { startOtlpReceiver } from '../telemetry/otlp-receiver.js';
 import {
   type ConsoleLink,
   chromiumPath,
@@ -14,13 +15,18 @@ import {
 
 let browser: Browser;
 let system: ConsoleLink;
+let collector: Awaited<ReturnType<typeof startOtlpReceiver>>;
 beforeAll(async () => {
   if (!chromiumPath) return;
-  [browser, system] = await Promise.all([startBrowser(), startConsoleLink()]);
+  collector = await startOtlpReceiver();
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.httpEndpoint, OTEL_BSP_SCHEDULE_DELAY: '100' };
+  [browser, system] = await Promise.all([startBrowser(), startConsoleLink(env)]);
 }, 90_000);
 afterAll(async () => {
   await browser?.close();
-  if (system) expect(await system.stop()).toBe(true);
+  const clean = await system?.stop();
+  await collector?.close();
+  if (system) expect(clean).toBe(true);
 }, 60_000);
 
 const open: Page[] = [];
@@ -185,9 +191,14 @@ describe.skipIf(!chromiumPath)('the page of the console', { timeout: 120_000 }, 
     expect(await stateOf(page, 'transmitter-encoder')).toBe('up');
     // Images have no answer now: each is an error with its trace.
     await until(async () => (await page.locator('#errors tr').count()) > 0, 30_000);
-    const row = page.locator('#errors tr').first();
-    expect(await row.textContent()).toContain('UNAVAILABLE');
-    expect(await row.getAttribute('data-trace')).toMatch(/^([0-9a-f]{32})?$/);
+    expect(await page.locator('#errors tr').first().textContent()).toContain('UNAVAILABLE');
+    const traced = page.locator('#errors tr:not([data-trace=""])');
+    await until(async () => (await traced.count()) > 0, 30_000);
+    const trace = (await traced.first().getAttribute('data-trace'))!;
+    expect(trace).toMatch(/^[0-9a-f]{32}$/);
+    expect(await traced.first().textContent()).toContain(trace);
+    // It is where the collector has it.
+    await until(() => collector.spans.some(({ traceId }) => traceId === trace), 30_000);
     await system.restart('receiver-decoder');
     await until(async () => (await stateOf(page, 'receiver-decoder')) === 'up');
     expect(await page.locator('#announce').textContent()).toBe('The receiver is up again.');

@@ -93,6 +93,7 @@ async function useLink(env: NodeJS.ProcessEnv, lines: string[]): Promise<Everyth
     if (sent.status !== 0) throw new Error(`semlink send: ${sent.stderr}`);
     await controlChannels(emulator);
     await refuse(local.processes['receiver-decoder'].address);
+    scrapes.console = [await look(local, env, lines)];
     for (const role of SERVICES) scrapes[role] = [await local.scrape(role)];
   } finally {
     emulator.close();
@@ -126,6 +127,35 @@ async function sendImages(local: TestLink): Promise<void> {
     // Of the wrong size: refused.
     if (linkId === 'plain') for (const picture of pictures.slice(0, 8)) await link.classify({ ...picture, width: 16 });
     await link.close();
+  }
+}
+
+/** A console of the link, with a page open on it. */
+async function look({ processes }: TestLink, env: NodeJS.ProcessEnv, lines: string[]): Promise<Scrape> {
+  const { 'transmitter-encoder': transmitter, 'channel-emulator': emulator, 'receiver-decoder': receiver } = processes;
+  const flags = {
+    '--http-listen': '127.0.0.1:0',
+    '--metrics-listen': '127.0.0.1:0',
+    '--transmitter': transmitter.address,
+    '--emulator': emulator.adminAddress!,
+    '--watch-transmitter': transmitter.metricsAddress!,
+    '--watch-emulator': emulator.metricsAddress!,
+    '--watch-receiver': receiver.metricsAddress!,
+  };
+  const service = await startServiceProcess('console', Object.entries(flags).flat(), {
+    env,
+    onLog: (line) => lines.push(line),
+  });
+  try {
+    const page = await fetch(`http://${service.address}/api/events`);
+    let text = '';
+    for await (const chunk of page.body!) {
+      text += Buffer.from(chunk).toString();
+      if (text.includes('"images":')) break;
+    }
+    return await scrape(`http://${service.metricsAddress}`);
+  } finally {
+    await service.stop();
   }
 }
 

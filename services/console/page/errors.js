@@ -24,7 +24,8 @@ function rowOf({ atMs, sequence, code, origin, message, traceId }) {
   const row = document.createElement('tr');
   row.append(cell(clock(atMs)), cell(sequence), cell(code), cell(origin), cell(message, 'what'), cell(''));
   const trace = document.createElement('code');
-  trace.textContent = traceId === '' ? '–' : traceId;
+  trace.textContent = traceId === '' ? 'not traced' : traceId;
+  if (traceId === '') trace.className = 'quiet';
   row.lastElementChild.append(trace);
   row.dataset.trace = traceId;
   return row;
