@@ -44,6 +44,16 @@ describe('a frame that failed', () => {
     expect(failures({ tracesPerSecond: 0 }).note(header(1), error())).toBe('');
   });
 
+  test('under a trace id that is none has none, and so has one whose link is too long to be one', () => {
+    const here = failures({ service: 'transmitter-encoder' });
+    for (const traceId of ['x'.repeat(1e6), '0'.repeat(32), 'A'.repeat(32)]) {
+      const one = error({ traceId });
+      expect(here.note(header(1), one)).toBe('');
+      expect(one.traceId).toBe('');
+    }
+    expect(failures().note(create(FrameHeaderSchema, { linkId: 'a'.repeat(65) }), error())).toBe('');
+  });
+
   test('without a header or a link has no trace', () => {
     expect(failures().note(undefined, error())).toBe('');
     expect(failures().note(create(FrameHeaderSchema), error())).toBe('');

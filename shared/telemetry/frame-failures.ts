@@ -40,14 +40,24 @@ export class FrameFailures {
   note(header: FrameHeader | undefined, error: FrameError, cause?: unknown): string {
     const { service, traces, log } = this.#options;
     const isOwn = error.origin === service;
-    if (error.traceId === '' && header && header.linkId !== '') {
-      const carried = readTraceparent(header.traceparent);
+    const known = header && isIdentity(header) ? header : undefined;
+    // Of a peer, which may send anything.
+    if (error.traceId !== '' && !TRACE_ID.test(error.traceId)) error.traceId = '';
+    if (error.traceId === '' && known) {
+      const carried = readTraceparent(known.traceparent);
       if (carried && isSampledContext(carried)) error.traceId = carried.traceId;
       else if (isOwn && traces && this.#traced.take(performance.now())) {
-        error.traceId = carried?.traceId ?? frameTraceId(header);
+        error.traceId = carried?.traceId ?? frameTraceId(known);
       }
     }
-    if (isOwn) log?.failed(header, error, cause);
-    return traces ? error.traceId : '';
+    if (isOwn) log?.failed(known, error, cause);
+    return traces && known ? error.traceId : '';
   }
+}
+
+const TRACE_ID = /^(?!0{32})[0-9a-f]{32}$/;
+
+/** A frame that was refused for its header may have a link of any length, which belongs into no span and no log. */
+function isIdentity({ linkId }: FrameHeader): boolean {
+  return linkId !== '' && linkId.length <= 64;
 }
