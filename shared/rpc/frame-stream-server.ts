@@ -193,7 +193,8 @@ class ServedStream<F extends FrameLike, Req, Res> implements FrameStream {
     }
     const frames = this.#options.framesOf(request);
     const accepted: F[] = [];
-    for (const [index, frame] of frames.entries()) {
+    for (let index = 0; index < frames.length; index++) {
+      const frame = frames[index]!;
       const problem = index >= this.#maxFrames ? tooMany(frames.length, this.#maxFrames) : headerProblem(frame.header);
       if (problem) this.#refuse(frame, problem);
       else if (this.#accept(frame)) accepted.push(frame);
@@ -253,8 +254,11 @@ class ServedStream<F extends FrameLike, Req, Res> implements FrameStream {
 
   #write(answered: TakenFrame[]): boolean {
     if (this.#over) return false;
-    const parts: ResponseParts = { results: [], feedback: [...this.#feedback.values()] };
-    this.#feedback.clear();
+    const parts: ResponseParts = { results: [], feedback: [] };
+    if (this.#feedback.size > 0) {
+      parts.feedback = [...this.#feedback.values()];
+      this.#feedback.clear();
+    }
     for (const { result, bytes } of answered) {
       parts.results.push(result!);
       this.#heldBytes -= bytes;

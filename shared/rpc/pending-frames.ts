@@ -22,6 +22,9 @@ export class PendingFrame {
 /** A sequence as the key of a map: a number where it is exact, for maps are several times slower with bigints. */
 type Key = number | bigint;
 
+/** Links without a frame in flight are kept while there are no more links than these. */
+const keptLinks = 64;
+
 function keyOf(sequence: bigint): Key {
   const number = Number(sequence);
   return number <= Number.MAX_SAFE_INTEGER ? number : sequence;
@@ -29,7 +32,7 @@ function keyOf(sequence: bigint): Key {
 
 /**
  * The frames in flight, found by key and listed from the oldest to the newest. Adding, taking and looking at the oldest
- * take constant time, and nothing stays behind of a frame that was taken.
+ * take constant time, and nothing stays behind of a frame that was taken, but the name of its link for a few links.
  */
 export class PendingFrames<F extends PendingFrame> {
   readonly #links = new Map<string, Map<Key, F>>();
@@ -86,7 +89,8 @@ export class PendingFrames<F extends PendingFrame> {
     const frame = link?.get(key);
     if (!link || !frame) return undefined;
     link.delete(key);
-    if (link.size === 0) this.#links.delete(linkId);
+    // With one frame in flight a link would be forgotten and made anew for each: the first few are kept.
+    if (link.size === 0 && this.#links.size > keptLinks) this.#links.delete(linkId);
     if (frame.previous) frame.previous.next = frame.next;
     else this.#oldest = frame.next;
     if (frame.next) frame.next.previous = frame.previous;

@@ -81,7 +81,7 @@ export class FairQueue<T> {
     const wanted = Math.min(count, this.#length);
     this.#length -= wanted;
     if (this.#lines.size === 1) {
-      const [line] = this.#lines.values();
+      const line: Line<T> | undefined = this.#lines.values().next().value;
       if (line!.length === wanted) this.#lines.clear();
       return line!.take(wanted);
     }
