@@ -61,7 +61,11 @@ export async function startServer(options: ServerOptions): Promise<ServerHandle>
   const server = new Server(grpcOptions(options, drainLimitMs));
   const health = new HealthImplementation();
   const names = ['', ...options.services.map(({ descriptor }) => descriptor.typeName)];
+  let said: boolean | undefined;
   const setServing = (serving: boolean): void => {
+    // Watchers hear of changes, not of every look.
+    if (serving === said) return;
+    said = serving;
     for (const name of names) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
   };
   for (const service of options.services) server.addService(service.definition, service.bind(calls));
@@ -87,19 +91,28 @@ export async function startServer(options: ServerOptions): Promise<ServerHandle>
     setServing(false);
     drains.begin(drainLimitMs);
     const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-    const clean = await within(calls.idle(), drainLimitMs);
+    const end = performance.now() + drainLimitMs;
+    let clean = await within(calls.idle(), drainLimitMs);
+    // A stream that was on its way when the server stopped taking them counts like those before.
+    while (clean && !(await within(closed, lastCloseMs)) && calls.size > 0) {
+      clean = await within(calls.idle(), Math.max(0, end - performance.now()));
+    }
     if (!clean) {
       const details = `${options.role} has stopped; this did not end within its drain limit of ${drainLimitMs} ms`;
       calls.cutOff({ code: Code.UNAVAILABLE, details });
     }
     // What is left after this are connections of others' making, such as a health watch: they need not be waited for.
-    await within(closed, lastCloseMs);
+    if (!clean) await within(closed, lastCloseMs);
     server.forceShutdown();
     return clean;
   }
 }
 
-const lastCloseMs = 250;
+/**
+ * How long the last answers may take to leave, and connections to close, once no call is running: a call counts as over when
+ * its last message is with the transport, and a machine without a free core has sent nothing yet.
+ */
+const lastCloseMs = 2_000;
 
 function grpcOptions(options: ServerOptions, drainLimitMs: number): GrpcServerOptions {
   const age = options.maxConnectionAgeMs ?? 0;
@@ -164,6 +177,10 @@ class RunningCalls implements CallObserver {
 
   internalError(method: string, error: SemlinkError): void {
     this.#report?.(method, error);
+  }
+
+  get size(): number {
+    return this.#running.size;
   }
 
   idle(): Promise<void> {
