@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { defineConfig, loadConfig } from '../config/index.js';
 import { telemetryFields } from './fields.js';
 import { createLogger } from './logger.js';
+import { SPANS } from './names.js';
 import { startTelemetry } from './telemetry.js';
 
 const definition = defineConfig({
@@ -50,4 +51,26 @@ test('metrics can be off', async () => {
   });
   expect(telemetry.server).toBeUndefined();
   await telemetry.stop(100);
+});
+
+test('telemetry can be off: health stays, nothing is measured or traced, whatever the environment says', async () => {
+  const telemetry = await startTelemetry({
+    service: 'receiver-decoder',
+    config: configure(['--telemetry', 'off', '--metrics-listen', '127.0.0.1:0', '--log-level', 'silent'], {
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9',
+    }),
+  });
+  try {
+    telemetry.setReadiness(() => ({ ready: true }));
+    const url = telemetry.server?.url ?? '';
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    const types = (await (await fetch(`${url}/metrics`)).text()).match(/^# TYPE \S+/gm);
+    expect(types).toEqual(['# TYPE semlink_ready', '# TYPE semlink_build_info']);
+    expect(telemetry.metrics.enabled).toBe(false);
+    const sampled = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+    // Nothing records, so the context of the frame is what goes on.
+    expect(telemetry.tracer.recordSpan(SPANS.decode, sampled, 1n, 2n)).toBe(sampled);
+  } finally {
+    await telemetry.stop(100);
+  }
 });
