@@ -45,6 +45,10 @@ build_images() {
   rm -f "$log"
   # What earlier runs left in the engine that was set up for this; a user's own is left alone.
   if [[ $engine == set-up ]]; then
+    local left
+    left="$(docker ps -aq --filter label=org.testcontainers=true; docker ps -aq --filter name=semlink-test-)"
+    # shellcheck disable=SC2086
+    [[ -z $left ]] || docker rm -f $left >/dev/null || true
     docker image prune -f >/dev/null || true
     docker builder prune -f --keep-storage 4GB >/dev/null 2>&1 || true
   fi

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -18,7 +18,9 @@ async function hadolint(): Promise<string | undefined> {
   const folder = path.join(cacheFolder(), 'tools', HADOLINT.replace('==', '-'));
   const program = path.join(folder, 'bin', 'hadolint');
   if (existsSync(program)) return program;
-  const work = await mkdtemp(`${folder}.`).catch(() => undefined);
+  const work = await mkdir(path.dirname(folder), { recursive: true })
+    .then(() => mkdtemp(`${folder}.`))
+    .catch(() => undefined);
   try {
     if (work === undefined) throw new Error(`${path.dirname(folder)} cannot be written`);
     await run('python3', ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', work, HADOLINT], {

@@ -1,7 +1,7 @@
 /** Programs for tests that come as source from the Go module proxy, each built once into the cache folder. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { cacheFolder } from '../../shared/data/cache.js';
@@ -34,7 +34,9 @@ export async function goTool(name: keyof typeof TOOLS): Promise<string | undefin
   const version = module.slice(module.indexOf('@') + 1);
   const program = path.join(cacheFolder(), 'tools', `${name}-${version}`);
   if (existsSync(program)) return program;
-  const work = await mkdtemp(`${program}.`).catch(() => undefined);
+  const work = await mkdir(path.dirname(program), { recursive: true })
+    .then(() => mkdtemp(`${program}.`))
+    .catch(() => undefined);
   try {
     if (work === undefined) throw new Error(`${path.dirname(program)} cannot be written`);
     process.stderr.write(`building ${module}, once; this can take minutes\n`);
