@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { option, targetOption } from '../../../shared/config/index.js';
 import { ChannelEmulatorService } from '../../../shared/gen/semlink/v1/channel_emulator_pb.js';
-import { createRpcClient, type RpcClient } from '../../../shared/rpc/client.js';
+import type { RpcClient } from '../../../shared/rpc/client.js';
 import { SemlinkError, toSemlinkError } from '../../../shared/rpc/errors.js';
-import { Target } from '../../../shared/rpc/target.js';
+import { PinnedClients } from '../../../shared/rpc/pinned-clients.js';
 import { clientTls, type TlsConfig, tlsFields } from '../../../shared/rpc/tls.js';
 
 export type EmulatorClient = RpcClient<typeof ChannelEmulatorService.method>;
@@ -67,26 +67,20 @@ export async function withEmulators<T>(
   { emulator, tls }: { emulator: string; tls?: TlsConfig },
   use: (emulators: Emulators) => Promise<T>,
 ): Promise<T> {
-  const addresses = await addressesOf(emulator);
-  const security = tls ? clientTls(tls) : {};
-  const clients = addresses.map((address) =>
-    createRpcClient(ChannelEmulatorService, { address, maxMessageBytes: 64 * 1024 * 1024, ...security }),
-  );
+  // A pool for what it knows of names: every address of them, and what each is called in its certificate.
+  const pool = new PinnedClients(ChannelEmulatorService, {
+    role: 'channel-emulator',
+    address: emulator,
+    refreshMs: 0,
+    maxMessageBytes: 64 * 1024 * 1024,
+    ...(tls && clientTls(tls)),
+  });
   try {
+    await pool.resolved();
+    const clients = pool.all();
     await Promise.all(clients.map((client) => client.waitForReady(5_000)));
     return await use(new Emulators(clients));
   } finally {
-    for (const client of clients) client.close();
-  }
-}
-
-async function addressesOf(text: string): Promise<string[]> {
-  const target = new Target(text, { refreshMs: 0 });
-  try {
-    await target.settled();
-    if (target.endpoints.length === 0) throw new Error(`channel-emulator at ${text}: ${target.problem}`);
-    return target.endpoints.map(({ address }) => address);
-  } finally {
-    target.close();
+    pool.close();
   }
 }
