@@ -22,7 +22,7 @@ export function frameTraceId(frame: FrameIdentity): string {
 /** The id of a span of a frame, 16 hexadecimal digits; also within a trace that several frames share. */
 export function frameSpanId(traceId: string, frame: FrameIdentity, span: KnownSpan): string {
   const seed = span === 'send' ? 0x5e4d : 0x7a45;
-  return [seed, seed + 1].map((part) => hex(hashText(traceId, hashOf(frame, part)) || 1)).join('');
+  return hex(hashText(traceId, hashOf(frame, seed)) || 1) + hex(hashText(traceId, hashOf(frame, seed + 1)) || 1);
 }
 
 /** A hash of link and sequence alone, 32 bits without sign: the same in every run, so the same frames are sampled. */
@@ -68,6 +68,9 @@ function highOf(value: bigint): number {
   return Number(BigInt.asUintN(32, value >> 32n));
 }
 
+// By bytes from a table: toString is several times slower for numbers of 32 bits.
+const BYTES = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 function hex(value: number): string {
-  return value.toString(16).padStart(8, '0');
+  return BYTES[value >>> 24]! + BYTES[(value >>> 16) & 255]! + BYTES[(value >>> 8) & 255]! + BYTES[value & 255]!;
 }

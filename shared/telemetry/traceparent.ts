@@ -1,6 +1,6 @@
 import { type SpanContext, TraceFlags } from '@opentelemetry/api';
 
-const FORM = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+const FORM = /^([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
 /**
  * Reads a W3C traceparent from a frame. Undefined when it is empty, malformed or not sampled: telemetry of a peer must
@@ -18,7 +18,6 @@ export function readTraceparent(text: string): SpanContext | undefined {
   if (!match) return undefined;
   const [, version = '', traceId = '', spanId = '', flags = '', more] = match;
   if (version === 'ff' || (version === '00' && more !== undefined)) return undefined;
-  if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
   return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & TraceFlags.SAMPLED, isRemote: true };
 }
 
