@@ -18,7 +18,17 @@ export interface Checkpoint {
 
 /** What changes the result: options and what a teacher said, not where either lies or the result goes. */
 export function optionsHash(config: DistillerConfig, knowledge?: LoadedKnowledge['origin']): string {
-  const { name: _n, models: _m, work: _w, fresh: _f, knowledge: _k, metrics: _l, ...relevant } = config;
+  const {
+    name: _n,
+    models: _m,
+    work: _w,
+    fresh: _f,
+    knowledge: _k,
+    metrics: _l,
+    s3: _s,
+    tls: _t,
+    ...relevant
+  } = config;
   return createHash('sha256')
     .update(JSON.stringify([relevant, knowledge]))
     .digest('hex')

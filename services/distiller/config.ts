@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { SHIPPED_MODELS } from '../../shared/codec/model-folder.js';
 import { type ConfigOf, defineConfig, option } from '../../shared/config/index.js';
 import { s3Group } from '../../shared/knowledge/s3-options.js';
+import { tlsFields } from '../../shared/rpc/tls.js';
 import { jobTelemetryFields } from '../../shared/telemetry/index.js';
 
 /** Every option of a training run, for `semlink train` and the distiller job. */
@@ -84,10 +85,13 @@ export const distillerConfig = defineConfig({
       description: 'Leave the channel adaptive module out: for comparison only.',
     }),
     knowledge: option(z.string().optional(), {
-      description: 'Store of what a teacher said about the images; none: training on labels.',
+      description:
+        'What a teacher said about the images: a folder, s3://bucket/prefix, or grpc://HOST:PORT/SET of a teacher-cache; ' +
+        'none: training on labels.',
       placeholder: 'FOLDER|URL',
     }),
     s3: s3Group(),
+    ...tlsFields(),
     distillation: option(z.number().min(0).max(1).default(0.9), {
       description: "Weight of the teacher's answer against the label's; only with --knowledge.",
     }),

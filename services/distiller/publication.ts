@@ -23,7 +23,7 @@ export interface Finished {
 /** The manifest of a finished run. */
 export function manifestOf(run: Finished): Omit<Manifest, 'files'> {
   const { config, spec, calibration, knowledge } = run;
-  const { name: _n, models: _m, work: _w, fresh: _f, knowledge: _k, metrics: _l, ...options } = config;
+  const { name: _n, models: _m, work: _w, fresh: _f, knowledge: _k, metrics: _l, s3: _s, tls: _t, ...options } = config;
   const { seed: _seed, epochs: _epochs, batchSize: _batch, threads: _threads, ...others } = options;
   const cost = ({ parameters, flop }: NetworkCost) => ({ parameters, mflop: Number((flop / 1e6).toFixed(3)) });
   return {

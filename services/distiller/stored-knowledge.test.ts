@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { startServiceProcess } from '../../deploy/local/processes.js';
 import { projectRoot } from '../../shared/build/compiled.js';
 import { SeededViews } from '../../shared/data/augment.js';
 import { type Cifar10Images, loadCifar10 } from '../../shared/data/cifar10.js';
@@ -40,6 +41,36 @@ describe('the shipped knowledge', () => {
     }
     expect(right / training.count).toBeGreaterThan(0.98);
   });
+
+  it('comes through a teacher-cache as it lies in the folder', async () => {
+    const flags = ['--listen', '127.0.0.1:0', '--metrics-listen', '127.0.0.1:0', '--store', path.dirname(SHIPPED)];
+    const cache = await startServiceProcess('teacher-cache', flags, { onLog: () => {} });
+    try {
+      const [near, far] = await Promise.all([
+        loadKnowledge(SHIPPED, training, training.count),
+        loadKnowledge(`grpc://${cache.address}/cifar10`, training, training.count),
+      ]);
+      expect(far.origin).toEqual(near.origin);
+      const here = new Float32Array(10);
+      const there = new Float32Array(10);
+      for (let image = 0; image < training.count; image += 37) {
+        for (let view = 0; view < 10; view++) {
+          near.restore(image, view, 2, here, 0);
+          far.restore(image, view, 2, there, 0);
+          expect(there).toEqual(here);
+          expect(far.viewOf(image, view)).toEqual(near.viewOf(image, view));
+        }
+      }
+      const changed = { ...training, labels: training.labels.slice() };
+      changed.labels[7]! ^= 1;
+      const url = `grpc://${cache.address}/cifar10`;
+      await expect(loadKnowledge(url, changed, 100)).rejects.toThrow('is knowledge of another data set');
+      await expect(loadKnowledge(`grpc://${cache.address}/none`, training, 100)).rejects.toThrow('is not there');
+      await expect(loadKnowledge(`grpc://${cache.address}`, training, 100)).rejects.toThrow('grpc://HOST:PORT/SET');
+    } finally {
+      await cache.stop();
+    }
+  }, 60_000);
 
   it('is refused for other images, and where it does not reach', async () => {
     const changed = { ...training, images: training.images.slice() };

@@ -1,7 +1,6 @@
 import path from 'node:path';
 import { type PublishedModel, publishModel } from '../../shared/codec/model-folder.js';
 import { type Cifar10Images, loadCifar10 } from '../../shared/data/cifar10.js';
-import type { S3Options } from '../../shared/knowledge/store.js';
 import { ATTRIBUTES, type JobSpan, SPANS } from '../../shared/telemetry/index.js';
 import { loadTensorFlow } from '../../shared/tensor/native.js';
 import { calibrate } from './calibrate.js';
@@ -57,9 +56,7 @@ export async function train(
 ): Promise<PublishedModel | undefined> {
   const folder = path.join(config.work, modelName(config));
   const [training, holdout] = await Promise.all([loadCifar10('train'), loadCifar10('holdout')]);
-  const knowledge = config.knowledge
-    ? await readKnowledge(config.knowledge, training, config.images, config.s3, job)
-    : undefined;
+  const knowledge = config.knowledge ? await readKnowledge(config.knowledge, training, config, job) : undefined;
   const checkpoints = new CheckpointFile(folder, config, knowledge?.origin);
   if (config.fresh) await checkpoints.remove();
   const spec = networkSpec(config);
@@ -123,9 +120,10 @@ export async function train(
   return model;
 }
 
-async function readKnowledge(url: string, training: Cifar10Images, images: number, s3: S3Options, job: JobSpan) {
+async function readKnowledge(url: string, training: Cifar10Images, config: DistillerConfig, job: JobSpan) {
+  const { images, s3, tls } = config;
   return job.during(SPANS.readKnowledge, { [ATTRIBUTES.knowledgeSet]: url }, async (span) => {
-    const knowledge = await loadKnowledge(url, training, images, s3);
+    const knowledge = await loadKnowledge(url, training, images, { s3, tls, traceparent: span.traceparent });
     const { teacher, views } = knowledge.origin;
     span.set({ [ATTRIBUTES.teacher]: teacher, [ATTRIBUTES.views]: views, [ATTRIBUTES.images]: images });
     return knowledge;
