@@ -63,8 +63,8 @@ describe('a flame graph', () => {
     nodes: [
       node(1, '(root)', '', [2, 5, 6]),
       node(2, 'serve', 'file:///home/x/dist/shared/rpc/serve.js', [3, 4]),
-      node(3, 'encode<T>', 'file:///home/x/node_modules/lib/a.js'),
-      node(4, 'encode<T>', 'file:///home/x/node_modules/lib/a.js'),
+      node(3, 'encode<T>', 'file:///home/x/node_modules/lib/dist/a.js'),
+      node(4, 'encode<T>', 'file:///home/x/node_modules/lib/dist/a.js'),
       node(5, '(idle)', ''),
       node(6, '(garbage collector)', ''),
     ],
@@ -76,7 +76,7 @@ describe('a flame graph', () => {
     const root = framesOf(profile);
     expect(root.total).toBe(1_000);
     expect(topFunctions(root, 2)).toEqual([
-      { name: 'encode<T>', place: 'node_modules/lib/a.js:10', self: 500 },
+      { name: 'encode<T>', place: 'node_modules/lib/dist/a.js:10', self: 500 },
       { name: '(garbage collector)', place: '', self: 400 },
     ]);
     expect([...root.children.values()].map(({ name, total }) => [name, total])).toEqual([

@@ -1,4 +1,5 @@
 /** A profile of V8 as a flame graph: one SVG without scripts or outside references. */
+import path from 'node:path';
 import { escapeText } from '../../deploy/cli/report/plot.js';
 
 /** What V8's sampling profiler writes (.cpuprofile); times in microseconds. */
@@ -24,11 +25,17 @@ export interface Frame {
 
 const idle = '(idle)';
 
-/** Calls by path, the root on top. Time in which the process waited, or was busy with the profile itself, is left out. */
+/**
+ * Calls by path, the root on top. A sample counts for the time since the one before, but for no more than five times the
+ * usual: in longer gaps the system ran something else, which is not the fault of the function that was interrupted. Time in
+ * which the process waited, or was busy with the profile itself, is left out.
+ */
 export function framesOf(profile: CpuProfile): Frame {
   const selfOf = new Map<number, number>();
-  for (const [i, id] of profile.samples?.entries() ?? []) {
-    selfOf.set(id, (selfOf.get(id) ?? 0) + (profile.timeDeltas?.[i] ?? 0));
+  const { samples = [], timeDeltas = [] } = profile;
+  const most = 5 * (timeDeltas.toSorted((a, b) => a - b)[timeDeltas.length >> 1] ?? 0);
+  for (const [i, id] of samples.entries()) {
+    selfOf.set(id, (selfOf.get(id) ?? 0) + Math.min(timeDeltas[i] ?? 0, most));
   }
   const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
   const root = newFrame('all', '');
@@ -133,8 +140,9 @@ function kindOf({ name, place }: Frame): keyof typeof KINDS {
 function placeOf({ url, lineNumber }: { url: string; lineNumber: number }): string {
   if (url === '') return '';
   const short =
-    /(?:node_modules\/.*|(?:services|shared|deploy|test)\/[^?]*)/.exec(url.replace(/^file:\/\/.*\/dist\//, ''))?.[0] ??
-    url;
+    /node_modules\/.*/.exec(url)?.[0] ??
+    /\/dist\/(.*)/.exec(url)?.[1] ??
+    (url.startsWith('node:') ? url : path.basename(url));
   return `${short}:${lineNumber + 1}`;
 }
 
