@@ -106,7 +106,7 @@ export class LiveConsole {
     this.#history.add({
       atMs: Date.now(),
       snrDb: flowing ? snrDb : null,
-      momentarySnrDb: flowing ? link.momentarySnrDb : null,
+      momentarySnrDb: flowing && snrDb !== null ? link.momentarySnrDb : null,
       channelUses: link.takeChannelUses(),
       accuracy: flowing ? accuracy : null,
       latencyMedianSeconds: flowing ? latencyMedianSeconds : null,

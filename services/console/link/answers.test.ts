@@ -45,3 +45,15 @@ it('takes figures over the latest answers only, and errors are not wrong answers
   expect(answers.figures().window).toBe(0);
   expect(answers.answered).toBe(160);
 });
+
+it('says nothing by answers that are old: a link that has gone silent has no accuracy', () => {
+  const clock = { ms: 0 };
+  const answers = new Answers(() => clock.ms);
+  for (; clock.ms < 6_000; clock.ms += 1_000) answers.add(answer(clock.ms));
+  clock.ms = 12_500;
+  expect(answers.figures()).toMatchObject({ window: 3, accuracy: 1 });
+  clock.ms = 60_000;
+  expect(answers.figures()).toMatchObject({ window: 0, accuracy: null, snrDb: null, latencyMedianSeconds: null });
+  answers.add(answer(9));
+  expect(answers.figures().window).toBe(1);
+});

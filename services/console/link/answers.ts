@@ -33,12 +33,22 @@ export interface AnswerFigures {
 
 /** Answers that figures are taken over: three seconds of the usual rate. */
 const windowAnswers = 60;
+/** Older answers say nothing of how things are, ms. */
+const mostAgeMs = 10_000;
 
 /** The console's latest answers, bounded. */
 export class Answers {
   readonly #window: AnsweredImage[] = [];
+  /** When each of the window came. */
+  readonly #times: number[] = [];
+  readonly #now: () => number;
   #answered = 0;
   #errors = 0;
+
+  /** @param now milliseconds that rise steadily */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
 
   /** Answers so far, errors among them. */
   get answered(): number {
@@ -53,7 +63,8 @@ export class Answers {
     this.#answered++;
     if (answer.label === undefined) this.#errors++;
     this.#window.push({ ...answer, id: this.#answered });
-    if (this.#window.length > windowAnswers) this.#window.shift();
+    this.#times.push(this.#now());
+    if (this.#window.length > windowAnswers) this.#forget(1);
   }
 
   /** The latest answers that came after one, oldest first; at most `count`. */
@@ -63,10 +74,13 @@ export class Answers {
 
   /** Forgets the answers, not how many there were: after a pause they are old. */
   clear(): void {
-    this.#window.length = 0;
+    this.#forget(this.#window.length);
   }
 
   figures(): AnswerFigures {
+    const since = this.#now() - mostAgeMs;
+    const fresh = this.#times.findIndex((atMs) => atMs >= since);
+    this.#forget(fresh < 0 ? this.#window.length : fresh);
     const classified = this.#window.filter(({ label }) => label !== undefined);
     const onAir = this.#window.filter(({ channelUses }) => channelUses > 0);
     const right = classified.filter(({ label, trueLabel }) => label === trueLabel);
@@ -80,6 +94,11 @@ export class Answers {
       latencyMedianSeconds: quantile(latencies, 0.5),
       latencyP95Seconds: quantile(latencies, 0.95),
     };
+  }
+
+  #forget(oldest: number): void {
+    this.#window.splice(0, oldest);
+    this.#times.splice(0, oldest);
   }
 }
 
