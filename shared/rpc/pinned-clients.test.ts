@@ -127,10 +127,13 @@ describe('a pool of addresses', () => {
     const sending = sender('pods', { peers });
     let sequence = 0;
     for (; sequence < 20; sequence++) await round(sending, sequence);
+    // All of them are there before there is another place to go to.
+    await until(() => sending.results.size === sequence * linkIds.length);
     const second = await places.serve(`127.0.0.2:${first.port}`);
     zone.push('127.0.0.2');
     await until(() => clients.addresses.length === 2);
     for (; sequence < 40; sequence++) await round(sending, sequence);
+    await until(() => sending.results.size === sequence * linkIds.length);
     // And one goes, as a pod does: it drains, and its name with it.
     zone.shift();
     await until(() => clients.addresses.length === 1);
