@@ -42,13 +42,14 @@ export class Authority {
     return authority;
   }
 
-  /** Certificate and key for a DNS name, in files of this name; those that were there are replaced. */
-  async issue(file: string, dnsName: string): Promise<Identity> {
+  /** Certificate and key for DNS names, in files of this name; those that were there are replaced. */
+  async issue(file: string, dnsNames: string | string[]): Promise<Identity> {
     const [cert, key] = [path.join(this.#folder, `${file}.crt`), path.join(this.#folder, `${file}.key`)];
     const request = path.join(this.#folder, `${file}.csr`);
     const extensions = path.join(this.#folder, `${file}.ext`);
-    await writeFile(extensions, `subjectAltName=DNS:${dnsName}\n`);
-    await openssl('req', ...EC, '-keyout', key, '-out', request, '-subj', `/CN=${dnsName}`);
+    const names = [dnsNames].flat();
+    await writeFile(extensions, `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}\n`);
+    await openssl('req', ...EC, '-keyout', key, '-out', request, '-subj', '/CN=semlink');
     const signer = ['-CA', this.ca, '-CAkey', this.#key, '-CAcreateserial'];
     await openssl('x509', '-req', '-in', request, '-out', cert, ...signer, '-days', '1', '-extfile', extensions);
     return { cert, key };

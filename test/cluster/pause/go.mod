@@ -1,0 +1,3 @@
+module semlink.test/pause
+
+go 1.24
