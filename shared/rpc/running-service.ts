@@ -90,12 +90,8 @@ export async function startService<Role extends InstrumentedService>(options: {
     return reason === undefined ? { ready: true } : { ready: false, reason };
   });
   // What probes gRPC hears of an engine that has failed, too.
-  let serving = true;
   const watch = setInterval(() => {
-    const is = notReady?.() === undefined;
-    // Whoever watches hears of each call.
-    if (is !== serving) for (const one of servers) one.setServing(is);
-    serving = is;
+    if (!draining) for (const one of servers) one.setServing(notReady?.() === undefined);
   }, HEALTH_MS).unref();
   telemetry.logger.info(
     { address: server.address, admin: adminAddress, metrics: metricsAddress },

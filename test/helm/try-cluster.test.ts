@@ -57,7 +57,10 @@ describe('deploy/try-cluster.sh', () => {
   });
 
   it.runIf(hasShellcheck)('and the other scripts here are without complaint by shellcheck', () => {
-    const scripts = [script, path.join(projectRoot, '.ci/helm.sh')];
+    const scripts = [
+      script,
+      ...['.ci/helm.sh', '.ci/cluster.sh', 'test/cluster/local-cluster.sh'].map((one) => path.join(projectRoot, one)),
+    ];
     const { stdout, status } = spawnSync('shellcheck', ['--shell=bash', ...scripts], { encoding: 'utf8' });
     expect(stdout).toBe('');
     expect(status).toBe(0);

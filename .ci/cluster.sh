@@ -1,0 +1,30 @@
+# Sourced by run, after docker.sh and helm.sh: a real Kubernetes of one node on this machine for test/cluster, with the images
+# in it. Built once, some ten minutes. Best effort: where it cannot be had the tests say so.
+start_cluster() {
+  if [[ -z $engine ]] || ! command -v go >/dev/null || ! command -v containerd >/dev/null; then
+    echo "*** NO CLUSTER: it needs docker with containerd, and Go ***"
+    return 0
+  fi
+  local log
+  log="$(mktemp)"
+  echo "Making a cluster"
+  if timeout 1500 test/cluster/local-cluster.sh build >"$log" 2>&1 && test/cluster/local-cluster.sh up >"$log" 2>&1 &&
+    test/cluster/local-cluster.sh load semlink/{transmitter-encoder,channel-emulator,receiver-decoder,tools}:0.1.0 >"$log" 2>&1; then
+    export SEMLINK_TEST_KUBECONFIG=/var/tmp/semlink-cluster/kubeconfig
+  else
+    tail -5 "$log"
+    echo "*** NO CLUSTER: it could not be made; the chart is not tried on one ***"
+    test/cluster/local-cluster.sh down >/dev/null 2>&1 || true
+  fi
+  rm -f "$log"
+}
+
+# Twice, for a machine may be slow for a while; what is lost twice is lost.
+try_cluster() {
+  start_cluster
+  [[ -n "${SEMLINK_TEST_KUBECONFIG:-}" ]] || return 0
+  local outcome=0
+  npx vitest run test/cluster || npx vitest run test/cluster || outcome=1
+  test/cluster/local-cluster.sh down >/dev/null 2>&1 || true
+  return $outcome
+}
