@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { addressOption, group, option } from '../config/index.js';
 import type { BatchLimits } from './frame-batch.js';
-import { frameStreamAgeMs, type ServerOptions } from './server.js';
+import type { ServerOptions } from './server.js';
 import { type ServerTlsConfig, serverTlsFields } from './tls.js';
 
 /** The part of a service's configuration that `serverFields` declares. */
@@ -50,7 +50,8 @@ export function serverFields(listen: string) {
         unit: 'ms',
       }),
       maxConnectionAgeMs: option(z.int().min(0).max(86_400_000).default(300_000), {
-        description: 'Move clients to a new connection after about this long, so that new replicas get work; 0: never.',
+        description:
+          'Ask streams to move on after about this long: names are looked up again then, and new replicas get work; 0: never.',
         unit: 'ms',
       }),
     }),
@@ -120,12 +121,11 @@ export function hopOptions(config: ServerConfig & HopConfig): StreamLimits & Hop
 export function serverOptions(
   config: ServerConfig,
 ): Required<
-  Pick<
-    ServerOptions,
-    'listen' | 'drainLimitMs' | 'maxMessageBytes' | 'keepaliveTimeMs' | 'keepaliveTimeoutMs' | 'maxConnectionAgeMs'
-  >
+  Pick<ServerOptions, 'listen' | 'drainLimitMs' | 'maxMessageBytes' | 'keepaliveTimeMs' | 'keepaliveTimeoutMs'>
 > {
-  return { listen: config.listen, drainLimitMs: config.drainLimitMs, ...config.rpc };
+  const { maxMessageBytes, keepaliveTimeMs, keepaliveTimeoutMs } = config.rpc;
+  const { listen, drainLimitMs } = config;
+  return { listen, drainLimitMs, maxMessageBytes, keepaliveTimeMs, keepaliveTimeoutMs };
 }
 
 /** What both ends of frame streams are bounded by. */
@@ -145,5 +145,5 @@ export function streamOptions({ stream }: Pick<ServerConfig, 'stream'>): StreamL
 
 /** What `serveFrameStream` takes besides `streamOptions`: when a stream must move on. */
 export function streamAgeOptions(config: ServerConfig): { maxStreamAgeMs: number; ageDrainLimitMs: number } {
-  return { maxStreamAgeMs: frameStreamAgeMs(config.rpc.maxConnectionAgeMs), ageDrainLimitMs: config.drainLimitMs };
+  return { maxStreamAgeMs: config.rpc.maxConnectionAgeMs, ageDrainLimitMs: config.drainLimitMs };
 }

@@ -19,8 +19,6 @@ export interface ServerOptions {
   keepaliveTimeMs?: number;
   /** Drop a connection whose ping stays unanswered this long, milliseconds. Default 10,000. */
   keepaliveTimeoutMs?: number;
-  /** Move clients to a new connection after about this long, milliseconds, so that new replicas get work. 0: never. */
-  maxConnectionAgeMs?: number;
   /** How long `drain()` waits for running calls, milliseconds. Default 10,000. */
   drainLimitMs?: number;
   /** Frame streams that must hear of a drain; pass the same list to `serveFrameStream`. */
@@ -44,11 +42,6 @@ export interface ServerHandle {
   drain(): Promise<boolean>;
 }
 
-/** A frame stream older than this is asked to move on; later than any connection that was open before it has aged. */
-export function frameStreamAgeMs(maxConnectionAgeMs: number): number {
-  return maxConnectionAgeMs * 1.3;
-}
-
 /**
  * Starts a server with health and reflection. It is SERVING at once; call `setServing(false)` before the first await
  * where start-up takes longer.
@@ -58,7 +51,7 @@ export async function startServer(options: ServerOptions): Promise<ServerHandle>
   const drainLimitMs = options.drainLimitMs ?? 10_000;
   const drains = options.drains ?? new DrainList();
   const calls = new RunningCalls(options.onInternalError);
-  const server = new Server(grpcOptions(options, drainLimitMs));
+  const server = new Server(grpcOptions(options));
   const health = new HealthImplementation();
   const names = ['', ...options.services.map(({ descriptor }) => descriptor.typeName)];
   let said: boolean | undefined;
@@ -114,18 +107,16 @@ export async function startServer(options: ServerOptions): Promise<ServerHandle>
  */
 const lastCloseMs = 2_000;
 
-function grpcOptions(options: ServerOptions, drainLimitMs: number): GrpcServerOptions {
-  const age = options.maxConnectionAgeMs ?? 0;
+/**
+ * No age of connections (grpc.max_connection_age_ms): grpc-js pings a connection that Node is closing, takes the refusal for a
+ * dead peer, and drops every stream on it. Streams move by themselves instead (frame-stream-server.ts).
+ */
+function grpcOptions(options: ServerOptions): GrpcServerOptions {
   return {
     'grpc.max_receive_message_length': options.maxMessageBytes ?? 4 * 1024 * 1024,
     'grpc.max_send_message_length': -1,
     'grpc.keepalive_time_ms': options.keepaliveTimeMs ?? 20_000,
     'grpc.keepalive_timeout_ms': options.keepaliveTimeoutMs ?? 10_000,
-    ...(age > 0 && {
-      'grpc.max_connection_age_ms': age,
-      // Long enough for every frame stream on the old connection to reach its own age and to drain.
-      'grpc.max_connection_age_grace_ms': frameStreamAgeMs(age) + drainLimitMs,
-    }),
   };
 }
 
