@@ -44,8 +44,9 @@ build() {
   if [[ ! -x "$tools/debian/usr/bin/etcd" ]]; then
     local packages
     packages="$(mktemp -d)"
-    (cd "$packages" && apt-get download -qq etcd-server containernetworking-plugins 2>/dev/null) ||
-      stop "etcd-server and containernetworking-plugins cannot be fetched; apt-get update first"
+    local fetch=(apt-get download -qq etcd-server containernetworking-plugins)
+    (cd "$packages" && { "${fetch[@]}" 2>/dev/null || { apt-get update -qq && "${fetch[@]}"; }; }) ||
+      stop "etcd-server and containernetworking-plugins cannot be fetched"
     for package in "$packages"/*.deb; do dpkg-deb -x "$package" "$tools/debian"; done
     rm -rf "$packages"
   fi
