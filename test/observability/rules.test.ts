@@ -59,7 +59,8 @@ describe.runIf(hasPrometheus)('promtool', { timeout: 180_000 }, () => {
       pod('transmitter-encoder', 'http'),
       pod('transmitter-encoder', 'grpc'),
       pod('transmitter-encoder', 'http', 'other'),
-      pod('console', 'http'),
+      pod('console', 'page'),
+      pod('something', 'http'),
     ];
     await writeFile(path.join(folder, 'pods.json'), JSON.stringify(pods));
     const committed = await read('prometheus.kubernetes.yaml');
