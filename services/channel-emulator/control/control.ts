@@ -27,7 +27,7 @@ import {
 } from '../../../shared/gen/semlink/v1/channel_emulator_pb.js';
 import type { ServiceHandlers } from '../../../shared/rpc/adapter.js';
 import type { DrainList } from '../../../shared/rpc/drain-list.js';
-import { Code, failedPrecondition, invalidArgument, SemlinkError, toGrpcStatus } from '../../../shared/rpc/errors.js';
+import { failedPrecondition, invalidArgument } from '../../../shared/rpc/errors.js';
 import { checkLinkId } from '../../../shared/rpc/frame-header.js';
 import { LOG_FIELDS, type LogFields, nowUnixNano, type Telemetry } from '../../../shared/telemetry/index.js';
 import type { Links } from '../links.js';
@@ -35,6 +35,7 @@ import type { ScenarioProgress } from '../scenario/player.js';
 import type { Scenarios } from '../scenario/scenarios.js';
 import type { SymbolTaps } from '../symbols/symbol-taps.js';
 import { watchSymbols } from '../symbols/watch-symbols.js';
+import { tieToStream } from '../watch-stream.js';
 import { linkMessageOf, linkSettingsFrom } from './link-messages.js';
 import type { LinkSettings } from './link-settings.js';
 import { settingsJson } from './settings-json.js';
@@ -197,21 +198,7 @@ function watch(
     now: nowUnixNano,
     tell: (event) => call.write(watchMessage(links, event)),
   });
-  const end = (): void => {
-    watcher.close();
-    undrain();
-    closed();
-  };
-  call.on('drain', () => watcher.resume());
-  call.once('cancelled', end);
-  call.once('close', end);
-  const undrain = drains.add(() => {
-    watcher.close();
-    call.emit(
-      'error',
-      toGrpcStatus(new SemlinkError(Code.UNAVAILABLE, 'the channel-emulator is stopping; watch again')),
-    );
-  });
+  tieToStream(watcher, call, drains, closed);
 }
 
 function watchMessage(links: Links, { linkId, change, skipped, timeUnixNano }: WatchEvent): WatchChannelResponse {

@@ -8,9 +8,10 @@ import {
 } from '../../../shared/gen/semlink/v1/channel_emulator_pb.js';
 import { SymbolFormat } from '../../../shared/gen/semlink/v1/frame_pb.js';
 import type { DrainList } from '../../../shared/rpc/drain-list.js';
-import { Code, invalidArgument, resourceExhausted, SemlinkError, toGrpcStatus } from '../../../shared/rpc/errors.js';
+import { invalidArgument, resourceExhausted } from '../../../shared/rpc/errors.js';
 import { checkLinkId } from '../../../shared/rpc/frame-header.js';
 import { nowUnixNano, type Telemetry } from '../../../shared/telemetry/index.js';
+import { tieToStream } from '../watch-stream.js';
 import type { SymbolSample, SymbolTaps } from './symbol-taps.js';
 
 const usualFramesPerSecond = 10;
@@ -42,21 +43,7 @@ export function watchSymbols(
       return call.write(sampleMessage(sample));
     },
   });
-  const end = (): void => {
-    watcher.close();
-    undrain();
-    closed();
-  };
-  call.on('drain', () => watcher.resume());
-  call.once('cancelled', end);
-  call.once('close', end);
-  const undrain = drains.add(() => {
-    watcher.close();
-    call.emit(
-      'error',
-      toGrpcStatus(new SemlinkError(Code.UNAVAILABLE, 'the channel-emulator is stopping; watch again')),
-    );
-  });
+  tieToStream(watcher, call, drains, closed);
 }
 
 function sampleMessage({ sent, received, passage, skipped, ...frame }: SymbolSample): WatchSymbolsResponse {
