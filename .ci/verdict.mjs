@@ -20,7 +20,7 @@ if (passed + failed === 0) console.error('No test ran.');
 // An unhandled error fails the run although each test passed.
 if (failed === 0 && (status !== '0' || passed === 0)) failed = 1;
 const checks = Number(failedChecks);
-if (checks > 0) console.error(`Of the checks before the tests (types, style), ${checks} failed; see above.`);
+if (checks > 0) console.error(`Of the checks beside the tests (types, style, a cluster), ${checks} failed; see above.`);
 failed += checks;
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;
