@@ -62,7 +62,7 @@ export async function startService<Role extends InstrumentedService>(options: {
   const servers: ServerHandle[] = [];
   try {
     parts = await options.parts({ telemetry, drains });
-    const credentials = serverCredentials(config.tls);
+    const credentials = await serverCredentials(config.tls);
     const common = {
       role,
       ...(credentials && { credentials }),

@@ -41,10 +41,10 @@ export function serverTlsFields() {
 const REFRESH_MS = 10_000;
 
 /**
- * @returns undefined: plain text
- * @throws SemlinkError INVALID_ARGUMENT when files are missing or do not belong together
+ * @returns once the files have been read, for until then grpc-js drops whoever connects; undefined: plain text
+ * @throws SemlinkError INVALID_ARGUMENT when files are missing, cannot be read or do not belong together
  */
-export function serverCredentials(tls: ServerTlsConfig): ServerCredentials | undefined {
+export async function serverCredentials(tls: ServerTlsConfig): Promise<ServerCredentials | undefined> {
   checkFiles(tls);
   if (tls.clientAuth && !(tls.ca && tls.cert)) {
     throw invalidArgument(
@@ -55,6 +55,7 @@ export function serverCredentials(tls: ServerTlsConfig): ServerCredentials | und
   }
   if (!tls.cert) return undefined;
   const files = providerOf(tls);
+  if (!(await readOnce(files))) throw invalidArgument('--tls-cert', tls.cert, 'it or its key cannot be read');
   // The first takes the server's own certificate, the second the authority of its callers, whatever grpc-js calls them.
   return experimental.createCertificateProviderServerCredentials(files, tls.clientAuth ? files : null, tls.clientAuth);
 }
@@ -81,6 +82,18 @@ function providerOf({ cert, key, ca }: TlsConfig): experimental.FileWatcherCerti
     ...(cert && { certificateFile: cert, privateKeyFile: key }),
     ...(ca && { caCertificateFile: ca }),
     refreshIntervalMs: REFRESH_MS,
+  });
+}
+
+/** Waits for the first look at the files, which is kept for who asks next; false: they cannot be read. */
+function readOnce(files: experimental.FileWatcherCertificateProvider): Promise<boolean> {
+  return new Promise((resolve) => {
+    const listener = (update: unknown): void => {
+      // What reads them tells its other listeners after this one.
+      setImmediate(() => files.removeIdentityCertificateListener(listener));
+      resolve(update !== null);
+    };
+    files.addIdentityCertificateListener(listener);
   });
 }
 

@@ -184,7 +184,7 @@ describe('an external process', () => {
     const { ask } = connect(settings);
     await ask();
     const second = connect(settings);
-    expect(await second.ask()).toMatch(/cannot bind tcp:.*: Address already in use; free the address/i);
+    expect(await second.ask()).toMatch(/cannot bind tcp:.*: .*; free the address/);
     expect(await ask()).toMatch(/is not connected/);
   });
 });
