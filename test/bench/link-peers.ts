@@ -80,6 +80,7 @@ const variants = [ours];
 if (chains) for (const name of values.variants) variants.push(await chains.start(name));
 const ceiling = await ComputeCeiling.open(target.images.modelVersion, models);
 // Compiled code, connections and memory before anything counts.
+const failed = new Set<string>();
 for (const variant of variants) for (const load of loads) await measure(variant, load, 0.5);
 process.stderr.write('measuring\n');
 
@@ -90,20 +91,32 @@ for (let round = 0; round < values.rounds; round++) {
   for (const load of loads) {
     for (const variant of variants) {
       const key = `${load} ${variant.name}`;
-      measured.set(key, [...(measured.get(key) ?? []), await measure(variant, load, seconds)]);
+      const run = await measure(variant, load, seconds);
+      if (run) measured.set(key, [...(measured.get(key) ?? []), run]);
     }
   }
 }
 
-function measure(variant: Peer, load: string, time: number): Promise<PeerMeasurement> {
+/** A peer that breaks at a load is said to, and not asked about that load again; ours must not break. */
+async function measure(variant: Peer, load: string, time: number): Promise<PeerMeasurement | undefined> {
+  const key = `${load} ${variant.name}`;
+  if (failed.has(key)) return undefined;
   const { perMessage, inFlight, streams } = shapeOf(load);
-  return variant.measure(perMessage, inFlight, streams, time);
+  try {
+    return await variant.measure(perMessage, inFlight, streams, time);
+  } catch (error) {
+    if (variant === ours) throw error;
+    failed.add(key);
+    process.stderr.write(`${variant.name} broke at ${load}: ${(error as Error).message.trim()}\n`);
+    return undefined;
+  }
 }
 
 const most = median(ceilings);
 const results = loads.map((load) => {
-  const all = variants.map(({ name }) => {
-    const runs = measured.get(`${load} ${name}`)!;
+  const all = variants.flatMap(({ name }) => {
+    const runs = measured.get(`${load} ${name}`);
+    if (!runs) return [];
     const of = (field: keyof PeerMeasurement) => median(runs.map((run) => run[field]));
     const speeds = runs.map((run) => run.imagesPerSecond);
     return {
