@@ -28,6 +28,7 @@ import { serveFrameStream } from '../../shared/rpc/frame-stream-server.js';
 import { type ServerHandle, startServer } from '../../shared/rpc/server.js';
 import { SPANS } from '../../shared/telemetry/index.js';
 import { startOtlpReceiver } from '../telemetry/otlp-receiver.js';
+import { ownLoopback } from './own-loopback.fixture.js';
 
 const seed = 2025;
 const cleanups: (() => unknown)[] = [];
@@ -36,7 +37,7 @@ afterEach(async () => {
 });
 
 /** A receiver in this process that keeps what it receives; with feedback for every frame. */
-async function startReceiver(listen = '127.0.0.1:0', onFrame = (_: SymbolFrame) => {}): Promise<ServerHandle> {
+async function startReceiver(listen = ownLoopback, onFrame = (_: SymbolFrame) => {}): Promise<ServerHandle> {
   const service = implementService(ReceiverDecoderService, {
     receive: (call) => {
       serveFrameStream(call, {
@@ -287,7 +288,7 @@ describe('the channel-emulator with a receiver', () => {
 
 /** The receiver of emulator-receiver.ts. */
 async function startReceiverProcess(
-  listen = '127.0.0.1:0',
+  listen = ownLoopback,
   delayMs = 5,
 ): Promise<{ child: ChildProcess; address: string }> {
   const main = fileURLToPath(compiledModule('test/integration/emulator-receiver.ts'));

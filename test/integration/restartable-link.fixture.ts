@@ -5,6 +5,7 @@ import { type LinkAnswer, SemanticLink } from '../../shared/client/link.js';
 import { Code } from '../../shared/rpc/errors.js';
 import type { ServiceName } from '../../shared/telemetry/index.js';
 import { errorOf, killAll, startTestLink, type TestImage, until } from './link.fixture.js';
+import { ownLoopback } from './own-loopback.fixture.js';
 
 /** How long frames wait for a service that is down, ms: long enough for a loaded machine to open a stream. */
 const reconnectWaitMs = 1_500;
@@ -23,11 +24,12 @@ export interface RestartableLink {
 }
 
 export async function startRestartableLink(drainLimitMs: number): Promise<RestartableLink> {
-  const hop = { reconnectWaitMs, drainLimitMs };
+  const listen = ownLoopback;
+  const hop = { listen, reconnectWaitMs, drainLimitMs };
   const { processes, log, emulator } = await startTestLink({
     'transmitter-encoder': hop,
     'channel-emulator': hop,
-    'receiver-decoder': { drainLimitMs },
+    'receiver-decoder': { listen, drainLimitMs },
   });
   emulator.close();
   const running = { ...processes };

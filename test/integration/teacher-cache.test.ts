@@ -26,6 +26,7 @@ import { createRpcClient } from '../../shared/rpc/client.js';
 import { Code } from '../../shared/rpc/errors.js';
 import { METRICS } from '../../shared/telemetry/index.js';
 import { type Scrape, scrape } from '../telemetry/exposition-parse.js';
+import { ownLoopback } from './own-loopback.fixture.js';
 
 let root: FolderStore;
 let service: ServiceProcess<'teacher-cache'>;
@@ -221,7 +222,7 @@ describe('StreamKnowledge and GetKnowledge', () => {
   });
 
   it('go on after the service was killed and came back, every record once', async () => {
-    const doomed = await start();
+    const doomed = await start('--listen', ownLoopback);
     const trainer = new KnowledgeClient({ address: doomed.address, reconnectMs: 20_000 });
     const options = { shuffle: { seed: 3, epoch: 3 }, batch: 5 };
     const ids: number[] = [];
