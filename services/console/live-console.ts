@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { ConsoleMetrics } from '../../shared/telemetry/console-metrics.js';
 import { History } from './feed/history.js';
 import { PageStream } from './feed/page-stream.js';
-import { updateJson } from './feed/update.js';
+import { type Cursor, updateJson } from './feed/update.js';
 import { HttpError } from './http/http-error.js';
 import type { LiveLink } from './live-link.js';
 import type { ServiceWatch } from './watch/service-watch.js';
@@ -14,15 +14,6 @@ export interface LiveConsoleOptions {
   metrics: ConsoleMetrics;
   updateIntervalMs: number;
   maxPages: number;
-}
-
-/** What a page has had; the next update brings what came after. */
-export interface Cursor {
-  setup: string;
-  point: number;
-  image: number;
-  error: number;
-  symbols: number;
 }
 
 /** Time that charts show, ms. */

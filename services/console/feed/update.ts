@@ -1,7 +1,6 @@
 import { CIFAR10_CLASS_NAMES } from '../../../shared/data/cifar10.js';
 import { offeredModels, ranges } from '../http/requests.js';
 import type { AnsweredImage } from '../link/answers.js';
-import type { Cursor } from '../live-console.js';
 import type { LiveLink } from '../live-link.js';
 import type { ServiceWatch } from '../watch/service-watch.js';
 import type { History } from './history.js';
@@ -11,6 +10,15 @@ export interface UpdateSources {
   readonly watches: readonly ServiceWatch[];
   readonly history: History;
   readonly updateIntervalMs: number;
+}
+
+/** What a page has had; the next update brings what came after. */
+export interface Cursor {
+  setup: string;
+  point: number;
+  image: number;
+  error: number;
+  symbols: number;
 }
 
 /** Images of one update; of more, the latest. An eye follows no more than that. */
