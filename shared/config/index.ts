@@ -11,6 +11,7 @@ export { EXIT_USAGE, loadConfigOrExit } from './cli.js';
 export { type ConfigDefinition, type ConfigOf, defineConfig, type OptionInfo } from './define.js';
 export { ConfigError } from './error.js';
 export { formatHelp } from './help.js';
+export { listenProblem } from './listen-problem.js';
 export { type LoadInput, type LoadResult, loadConfig, type Source } from './load.js';
 export { group, type OptionMeta, option } from './option.js';
 export { semlinkVersion } from './version.js';

@@ -4,6 +4,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { CallObserver, ServiceImplementation } from './adapter.js';
 import { DrainList } from './drain-list.js';
 import './grpc-logging.js';
+import { listenProblem } from '../config/listen-problem.js';
 import { Code, SemlinkError } from './errors.js';
 import { addReflection } from './reflection.js';
 
@@ -123,13 +124,7 @@ function grpcOptions(options: ServerOptions): GrpcServerOptions {
 function bind(server: Server, { role, listen, credentials }: ServerOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     const refuse = (error: Error): void => {
-      const reason = error.message.includes('EADDRINUSE')
-        ? 'the port is in use; stop the process that has it, or choose another port'
-        : error.message.includes('EACCES')
-          ? 'this user may not open that port; choose one above 1023'
-          : error.message.includes('EADDRNOTAVAIL')
-            ? 'this machine does not have that address; use 127.0.0.1 or 0.0.0.0'
-            : `${error.message}; use host:port, for example 127.0.0.1:50051`;
+      const reason = listenProblem(error) ?? `${error.message}; use host:port, for example 127.0.0.1:50051`;
       const sentence = `${role} cannot listen on ${listen}: ${reason}`;
       reject(new SemlinkError(Code.FAILED_PRECONDITION, sentence, { cause: error }));
     };

@@ -59,9 +59,9 @@ describe('the telemetry server', () => {
     const start = (listen: string) =>
       startTelemetryServer({ listen, registry: new Registry(), readiness: () => readiness });
     await expect(start(`127.0.0.1:${server.port}`)).rejects.toThrow(
-      `Cannot serve metrics on 127.0.0.1:${server.port}: something else listens there already`,
+      `Cannot serve metrics on 127.0.0.1:${server.port}: the port is in use; stop the process that has it, or choose another port`,
     );
-    await expect(start('192.0.2.1:0')).rejects.toThrow('this machine has no such address');
+    await expect(start('192.0.2.1:0')).rejects.toThrow('this machine does not have that address');
     await expect(start('nowhere')).rejects.toThrow('is no address');
   });
 

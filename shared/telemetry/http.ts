@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { Registry } from 'prom-client';
 import { formatHostPort, parseHostPort } from '../config/address.js';
+import { listenProblem } from '../config/listen-problem.js';
 import { type Exposition, ExpositionWriter } from './exposition.js';
 
 /** Whether a service takes work, and if not, why, for a person. */
@@ -59,7 +60,8 @@ export async function startTelemetryServer(options: TelemetryServerOptions): Pro
   try {
     await once(server, 'listening');
   } catch (error) {
-    throw new Error(listenSentence(options.listen, error), { cause: error });
+    const why = listenProblem(error as Error) ?? String(error);
+    throw new Error(`Cannot serve metrics on ${options.listen}: ${why}.`, { cause: error });
   }
   const bound = server.address() as AddressInfo;
   return {
@@ -106,15 +108,4 @@ function send(request: IncomingMessage, response: ServerResponse, { status, cont
     ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
   });
   response.end(request.method === 'HEAD' ? undefined : body);
-}
-
-function listenSentence(address: string, error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const why: Record<string, string> = {
-    EADDRINUSE: 'something else listens there already; stop it or choose another port (port 0 takes any free one)',
-    EACCES: 'this user may not listen there; choose a port above 1023',
-    EADDRNOTAVAIL: 'this machine has no such address; use 0.0.0.0 for all of its addresses',
-    ENOTFOUND: 'the host name is unknown; use an address of this machine',
-  };
-  return `Cannot serve metrics on ${address}: ${why[code] ?? String(error)}.`;
 }

@@ -7,7 +7,7 @@ import { KnowledgeSet } from '../../../shared/knowledge/knowledge-set.js';
 import { setSize } from '../../../shared/knowledge/set-size.js';
 import { openStore } from '../../../shared/knowledge/store.js';
 import { verifyKnowledge } from '../../../shared/knowledge/verify.js';
-import type { Command } from '../command.js';
+import { type Action, commandOf } from '../actions.js';
 import { storeFields } from '../knowledge-options.js';
 import { ProgressLine } from '../progress-line.js';
 
@@ -44,72 +44,62 @@ const exportDefinition = defineConfig({
   },
 });
 
-type Action = (argv: readonly string[]) => Promise<number>;
-
 const ACTIONS: Record<string, Action> = {
-  async describe(argv) {
-    const { config } = loadConfigOrExit(describeDefinition, argv);
-    const store = await openStore(config.store, config.s3);
-    const set = await KnowledgeSet.open(store);
-    process.stdout.write(descriptionText(set.description, store.url));
-    const { bytes, bytesPerView, denseBytesPerView } = await setSize(store, set);
-    process.stdout.write(
-      `shards        ${set.manifest.shards.length}, ${bytes} bytes, ${bytesPerView.toFixed(2)} bytes a view with everything; ` +
-        `whole distributions as float32 would take ${denseBytesPerView}\n`,
-    );
-    return 0;
+  describe: {
+    summary: 'What a set holds.',
+    async run(argv) {
+      const { config } = loadConfigOrExit(describeDefinition, argv);
+      const store = await openStore(config.store, config.s3);
+      const set = await KnowledgeSet.open(store);
+      process.stdout.write(descriptionText(set.description, store.url));
+      const { bytes, bytesPerView, denseBytesPerView } = await setSize(store, set);
+      process.stdout.write(
+        `shards        ${set.manifest.shards.length}, ${bytes} bytes, ${bytesPerView.toFixed(2)} bytes a view with everything; ` +
+          `whole distributions as float32 would take ${denseBytesPerView}\n`,
+      );
+      return 0;
+    },
   },
 
-  async verify(argv) {
-    const { config } = loadConfigOrExit(verifyDefinition, argv);
-    const store = await openStore(config.store, config.s3);
-    const progress = new ProgressLine(process.stderr);
-    const { shards, records, faults } = await verifyKnowledge(store, (done, total) =>
-      progress.update(`${done}/${total} shards`, done / total),
-    );
-    progress.clear();
-    for (const fault of faults) process.stderr.write(`${fault.kind}: ${fault.message}\n`);
-    process.stdout.write(`${store.url}: ${shards} shards with ${records} records are sound, ${faults.length} faults\n`);
-    return faults.length > 0 ? 1 : 0;
+  verify: {
+    summary: 'Reads all of it through and names every fault.',
+    async run(argv) {
+      const { config } = loadConfigOrExit(verifyDefinition, argv);
+      const store = await openStore(config.store, config.s3);
+      const progress = new ProgressLine(process.stderr);
+      const { shards, records, faults } = await verifyKnowledge(store, (done, total) =>
+        progress.update(`${done}/${total} shards`, done / total),
+      );
+      progress.clear();
+      for (const fault of faults) process.stderr.write(`${fault.kind}: ${fault.message}\n`);
+      process.stdout.write(
+        `${store.url}: ${shards} shards with ${records} records are sound, ${faults.length} faults\n`,
+      );
+      return faults.length > 0 ? 1 : 0;
+    },
   },
 
-  async export(argv) {
-    const { config } = loadConfigOrExit(exportDefinition, argv);
-    const set = await KnowledgeSet.open(await openStore(config.store, config.s3));
-    const progress = new ProgressLine(process.stderr);
-    const file = path.resolve(config.out);
-    const { firstImage, images } = config;
-    const due = (images || set.description.images - firstImage) * set.description.views;
-    const format = file.endsWith('.parquet') ? 'parquet' : 'jsonl';
-    const rows = await exportKnowledge(set, file, format, { firstImage, images }, (done) =>
-      progress.update(`${done}/${due} records`, done / due),
-    );
-    progress.clear();
-    process.stdout.write(`${file}: ${rows} records\n`);
-    return 0;
-  },
-};
-
-const HELP = `Looks after stored knowledge.
-
-Usage: semlink knowledge ACTION [OPTIONS]
-
-  describe  What a set holds.
-  verify    Reads all of it through and names every fault.
-  export    Writes its records as JSON lines or Parquet.
-
-semlink knowledge ACTION --help prints the options of an action.
-`;
-
-export const knowledge: Command = {
-  async run([name, ...argv]) {
-    const action = name !== undefined && Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
-    if (action) return action(argv);
-    const asked = name === '--help' || name === '-h';
-    (asked ? process.stdout : process.stderr).write(HELP);
-    return asked ? 0 : 2;
+  export: {
+    summary: 'Writes its records as JSON lines or Parquet.',
+    async run(argv) {
+      const { config } = loadConfigOrExit(exportDefinition, argv);
+      const set = await KnowledgeSet.open(await openStore(config.store, config.s3));
+      const progress = new ProgressLine(process.stderr);
+      const file = path.resolve(config.out);
+      const { firstImage, images } = config;
+      const due = (images || set.description.images - firstImage) * set.description.views;
+      const format = file.endsWith('.parquet') ? 'parquet' : 'jsonl';
+      const rows = await exportKnowledge(set, file, format, { firstImage, images }, (done) =>
+        progress.update(`${done}/${due} records`, done / due),
+      );
+      progress.clear();
+      process.stdout.write(`${file}: ${rows} records\n`);
+      return 0;
+    },
   },
 };
+
+export const knowledge = commandOf('knowledge', 'Looks after stored knowledge.', ACTIONS);
 
 function descriptionText(d: KnowledgeDescription, url: string): string {
   const { dataSet, teacher, augmentation } = d;

@@ -7,7 +7,7 @@ import { defineConfig, loadConfigOrExit, option, targetOption } from '../../../s
 import { s3Group } from '../../../shared/knowledge/s3-options.js';
 import { openStore } from '../../../shared/knowledge/store.js';
 import { tlsFields } from '../../../shared/rpc/tls.js';
-import type { Command } from '../command.js';
+import { type Action, commandOf } from '../actions.js';
 import { formatTable } from '../table.js';
 
 const storeOption = (description: string) =>
@@ -47,73 +47,61 @@ const pushDefinition = defineConfig({
   },
 });
 
-type Action = (argv: readonly string[]) => Promise<number>;
-
 const ACTIONS: Record<string, Action> = {
-  async list(argv) {
-    const { config } = loadConfigOrExit(listDefinition, argv);
-    const link = new SemanticLink({ address: config.to, linkId: 'models', tls: config.tls });
-    try {
-      const rows = (await link.listModels()).map((model) => [
-        model.version,
-        model.default ? 'default' : '',
-        `${(100 * model.share).toFixed(1)} %`,
-        `${model.width} x ${model.height}`,
-        model.channelUses.join(' '),
-      ]);
-      process.stdout.write(formatTable(['model', '', 'links', 'images', 'lengths k'], rows));
-      return 0;
-    } finally {
-      await link.close();
-    }
-  },
-
-  async pull(argv) {
-    const { config } = loadConfigOrExit(pullDefinition, argv);
-    const store = await openStore(config.from, config.s3);
-    const folder = path.resolve(config.into);
-    try {
-      for (const { model, fetched } of await pullModels(store, folder, config.only)) {
-        process.stdout.write(`${model.manifest.version}: ${fetched ? `fetched into ${folder}` : 'there already'}\n`);
+  list: {
+    summary: 'The models of a running transmitter, and their shares of the links.',
+    async run(argv) {
+      const { config } = loadConfigOrExit(listDefinition, argv);
+      const link = new SemanticLink({ address: config.to, linkId: 'models', tls: config.tls });
+      try {
+        const rows = (await link.listModels()).map((model) => [
+          model.version,
+          model.default ? 'default' : '',
+          `${(100 * model.share).toFixed(1)} %`,
+          `${model.width} x ${model.height}`,
+          model.channelUses.join(' '),
+        ]);
+        process.stdout.write(formatTable(['model', '', 'links', 'images', 'lengths k'], rows));
+        return 0;
+      } finally {
+        await link.close();
       }
-      return 0;
-    } finally {
-      store.close();
-    }
+    },
   },
 
-  async push(argv) {
-    const { config } = loadConfigOrExit(pushDefinition, argv);
-    const isVersion = /^[a-z0-9][a-z0-9._-]*$/.test(config.model);
-    const model = await openModel(isVersion ? path.join(SHIPPED_MODELS, config.model) : path.resolve(config.model));
-    const store = await openStore(config.to, config.s3);
-    try {
-      await pushModel(store, model, config.makeDefault);
-      process.stdout.write(`${model.manifest.version}: stored in ${store.url}\n`);
-      return 0;
-    } finally {
-      store.close();
-    }
+  pull: {
+    summary: 'Fetches models from a store into a folder.',
+    async run(argv) {
+      const { config } = loadConfigOrExit(pullDefinition, argv);
+      const store = await openStore(config.from, config.s3);
+      const folder = path.resolve(config.into);
+      try {
+        for (const { model, fetched } of await pullModels(store, folder, config.only)) {
+          process.stdout.write(`${model.manifest.version}: ${fetched ? `fetched into ${folder}` : 'there already'}\n`);
+        }
+        return 0;
+      } finally {
+        store.close();
+      }
+    },
   },
-};
 
-const HELP = `Looks after published models.
-
-Usage: semlink models ACTION [OPTIONS]
-
-  list  The models of a running transmitter, and their shares of the links.
-  pull  Fetches models from a store into a folder.
-  push  Stores a model.
-
-semlink models ACTION --help prints the options of an action.
-`;
-
-export const models: Command = {
-  async run([name, ...argv]) {
-    const action = name !== undefined && Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined;
-    if (action) return action(argv);
-    const asked = name === '--help' || name === '-h';
-    (asked ? process.stdout : process.stderr).write(HELP);
-    return asked ? 0 : 2;
+  push: {
+    summary: 'Stores a model.',
+    async run(argv) {
+      const { config } = loadConfigOrExit(pushDefinition, argv);
+      const isVersion = /^[a-z0-9][a-z0-9._-]*$/.test(config.model);
+      const model = await openModel(isVersion ? path.join(SHIPPED_MODELS, config.model) : path.resolve(config.model));
+      const store = await openStore(config.to, config.s3);
+      try {
+        await pushModel(store, model, config.makeDefault);
+        process.stdout.write(`${model.manifest.version}: stored in ${store.url}\n`);
+        return 0;
+      } finally {
+        store.close();
+      }
+    },
   },
 };
+
+export const models = commandOf('models', 'Looks after published models.', ACTIONS);

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { z } from 'zod';
 import { formatHostPort, parseHostPort } from '../../../shared/config/address.js';
+import { listenProblem } from '../../../shared/config/listen-problem.js';
 import { Code, toSemlinkError } from '../../../shared/rpc/errors.js';
 import { checkHost, checkPost, readJson } from './guard.js';
 import { HttpError, statusOf } from './http-error.js';
@@ -61,7 +62,8 @@ export async function startConsoleServer(options: ConsoleServerOptions): Promise
   try {
     await once(server, 'listening');
   } catch (error) {
-    throw new Error(listenSentence(options.listen, error), { cause: error });
+    const why = listenProblem(error as Error) ?? String(error);
+    throw new Error(`console cannot listen on ${options.listen}: ${why}`, { cause: error });
   }
   const bound = server.address() as AddressInfo;
   return {
@@ -153,14 +155,4 @@ function refuse(response: ServerResponse, error: unknown, { onInternalError }: C
 function sendJson(response: ServerResponse, status: number, value: object): void {
   response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' });
   response.end(`${JSON.stringify(value)}\n`);
-}
-
-function listenSentence(address: string, error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const why: Record<string, string> = {
-    EADDRINUSE: 'the port is in use; stop the process that has it, or choose another port',
-    EACCES: 'this user may not open that port; choose one above 1023',
-    EADDRNOTAVAIL: 'this machine does not have that address; use 127.0.0.1 or 0.0.0.0',
-  };
-  return `console cannot listen on ${address}: ${why[code] ?? String(error)}`;
 }
