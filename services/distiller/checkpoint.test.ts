@@ -52,10 +52,19 @@ describe('CheckpointFile', () => {
   it('goes by what the teacher said, not by where it lies', async () => {
     const origin = { teacher: 't', teacherSha256: 'a', augmentationSha256: 'b', views: 10, topK: 4 };
     const at = (knowledge: string, teacherSha256: string) =>
-      new CheckpointFile(folder, configWith({ knowledge }), { ...origin, teacherSha256 });
+      new CheckpointFile(folder, configWith({ knowledge }), { knowledge: { ...origin, teacherSha256 } });
     await at('/here', 'a').write(checkpointOf(1));
     expect(await at('/there', 'a').read()).toEqual(checkpointOf(1));
     await expect(at('/here', 'c').read()).rejects.toThrow('other options');
+  });
+
+  it('goes by the weights that were begun from, not by where their model lies', async () => {
+    const at = (startFrom: string | undefined, weightsSha256: string) =>
+      new CheckpointFile(folder, configWith({ startFrom }), startFrom ? { start: { model: 'm', weightsSha256 } } : {});
+    await at('m', 'a').write(checkpointOf(1));
+    expect(await at('/elsewhere/m', 'a').read()).toEqual(checkpointOf(1));
+    await expect(at('m', 'b').read()).rejects.toThrow('other options');
+    await expect(at(undefined, '').read()).rejects.toThrow('other options');
   });
 
   it('keeps zeros, infinities and the smallest numbers', async () => {

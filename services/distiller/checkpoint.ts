@@ -5,6 +5,7 @@ import { readSafetensors, writeSafetensors } from '../../shared/tensor/safetenso
 import type { DistillerConfig } from './config.js';
 import type { Best } from './early-stop.js';
 import type { OptimizerState } from './optimizer.js';
+import type { StartOrigin } from './start-model.js';
 import type { LoadedKnowledge } from './stored-knowledge.js';
 
 /** Where a run stands: all randomness follows from (seed, step), so this is enough to go on to the same result. */
@@ -16,21 +17,28 @@ export interface Checkpoint {
   early?: { best: Best; inVain: number } | undefined;
 }
 
-/** What changes the result: options and what a teacher said, not where either lies or the result goes. */
-export function optionsHash(config: DistillerConfig, knowledge?: LoadedKnowledge['origin']): string {
+/** What a run learns from beside the images. */
+export interface RunOrigins {
+  knowledge?: LoadedKnowledge['origin'] | undefined;
+  start?: StartOrigin | undefined;
+}
+
+/** What changes the result: options, what a teacher said and the model begun from, not where they lie or the result goes. */
+export function optionsHash(config: DistillerConfig, { knowledge, start }: RunOrigins = {}): string {
   const {
     name: _n,
     models: _m,
     work: _w,
     fresh: _f,
     knowledge: _k,
+    startFrom: _b,
     metrics: _l,
     s3: _s,
     tls: _t,
     ...relevant
   } = config;
   return createHash('sha256')
-    .update(JSON.stringify([relevant, knowledge]))
+    .update(JSON.stringify([relevant, knowledge, ...(start ? [start] : [])]))
     .digest('hex')
     .slice(0, 16);
 }
@@ -42,9 +50,9 @@ export class CheckpointFile {
   readonly #file: string;
   readonly #hash: string;
 
-  constructor(folder: string, config: DistillerConfig, knowledge?: LoadedKnowledge['origin']) {
+  constructor(folder: string, config: DistillerConfig, origins: RunOrigins = {}) {
     this.#file = path.join(folder, 'checkpoint.safetensors');
-    this.#hash = optionsHash(config, knowledge);
+    this.#hash = optionsHash(config, origins);
   }
 
   /** Written beside the old one and renamed over it, so that one whole checkpoint always exists. */

@@ -32,6 +32,12 @@ export const distillerConfig = defineConfig({
       placeholder: 'FOLDER',
     }),
     fresh: option(z.boolean().default(false), { description: 'Throw an existing checkpoint away and begin anew.' }),
+    startFrom: option(z.string().min(1).optional(), {
+      description:
+        'Published model to begin from, by its name in --models or among the shipped ones, or by its folder; of the same ' +
+        'size and longest message. The optimiser and the auxiliary classifier begin anew; none: random weights.',
+      placeholder: 'NAME|FOLDER',
+    }),
     seed: option(
       z
         .int()

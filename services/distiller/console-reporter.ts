@@ -1,4 +1,5 @@
 import type { WriteStream } from 'node:tty';
+import { lookText } from './looks.js';
 import type { EpochRecord } from './record.js';
 import type { TrainingReporter } from './train.js';
 
@@ -29,16 +30,14 @@ export class ConsoleReporter implements TrainingReporter {
   }
 
   epoch(record: EpochRecord, secondsLeft: number): void {
-    const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
-    const holdout = Object.entries(record.holdout ?? {}).map(([name, value]) => `${name}: ${percent(value)}`);
     this.say(
       [
         `epoch ${String(record.epoch).padStart(3)}`,
         `loss ${record.loss.task.toFixed(3)}`,
-        `train ${percent(record.accuracy)}`,
+        `train ${(100 * record.accuracy).toFixed(1)} %`,
         `${record.imagesPerSecond.toFixed(0)} images/s`,
         `${duration(secondsLeft)} left`,
-        ...(holdout.length > 0 ? [`held-out: ${holdout.join(', ')}`] : []),
+        ...(record.holdout ? [`held-out: ${lookText(record.holdout)}`] : []),
       ].join('  '),
     );
   }

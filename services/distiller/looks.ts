@@ -39,6 +39,13 @@ export async function look(
   return Object.fromEntries(points.map(([name], i) => [name, accuracy[i]!]));
 }
 
+/** A look in words: `awgn 10 dB k=32: 91.3 %, ...`. */
+export function lookText(accuracies: Record<string, number>): string {
+  return Object.entries(accuracies)
+    .map(([name, value]) => `${name}: ${(100 * value).toFixed(1)} %`)
+    .join(', ');
+}
+
 /** Lends the weights' frozen graphs, as they would be served. */
 export async function withFrozen<T>(
   weights: Weights,

@@ -6,6 +6,7 @@ import { loadConfig, semlinkVersion } from '../../shared/config/index.js';
 import { CIFAR10_CLASS_NAMES } from '../../shared/data/cifar10.js';
 import { loadTensorFlow, nativeBackend } from '../../shared/tensor/native.js';
 import { type DistillerConfig, distillerConfig, modelName } from './config.js';
+import type { StartOrigin } from './start-model.js';
 import type { LoadedKnowledge } from './stored-knowledge.js';
 
 /** What a finished run is published with. */
@@ -17,14 +18,15 @@ export interface Finished {
   epochs: number;
   steps: number;
   seconds: number;
-  knowledge: LoadedKnowledge['origin'] | undefined;
+  knowledge?: LoadedKnowledge['origin'] | undefined;
+  start?: StartOrigin | undefined;
 }
 
 /** The manifest of a finished run. */
 export function manifestOf(run: Finished): Omit<Manifest, 'files'> {
-  const { config, spec, calibration, knowledge } = run;
+  const { config, spec, calibration, knowledge, start } = run;
   const { name: _n, models: _m, work: _w, fresh: _f, knowledge: _k, metrics: _l, s3: _s, tls: _t, ...options } = config;
-  const { seed: _seed, epochs: _epochs, batchSize: _batch, threads: _threads, ...others } = options;
+  const { seed: _seed, epochs: _epochs, batchSize: _batch, threads: _threads, startFrom: _from, ...others } = options;
   const cost = ({ parameters, flop }: NetworkCost) => ({ parameters, mflop: Number((flop / 1e6).toFixed(3)) });
   return {
     format: 'semlink-model/1',
@@ -36,7 +38,7 @@ export function manifestOf(run: Finished): Omit<Manifest, 'files'> {
     cost: { encoder: cost(encoderCost(spec)), decoder: cost(decoderCost(spec)) },
     calibration,
     training: {
-      command: commandOf(config, options),
+      command: commandOf(config, { ...options, startFrom: start?.model }),
       seed: config.seed,
       split: 'train',
       images: config.images,
@@ -52,6 +54,7 @@ export function manifestOf(run: Finished): Omit<Manifest, 'files'> {
       },
       options: others,
       ...(knowledge && { knowledge }),
+      ...(start && { startedFrom: start }),
     },
   };
 }

@@ -7,11 +7,12 @@ import { calibrate } from './calibrate.js';
 import { CheckpointFile } from './checkpoint.js';
 import { type DistillerConfig, modelName } from './config.js';
 import { EarlyStop } from './early-stop.js';
-import { look, withFrozen } from './looks.js';
+import { look, lookText, withFrozen } from './looks.js';
 import { learningRateAt } from './optimizer.js';
 import { manifestOf } from './publication.js';
 import { type EpochRecord, TrainingRecord } from './record.js';
 import { networkSpec } from './sizes.js';
+import { loadStartModel } from './start-model.js';
 import type { StepReport } from './step.js';
 import { loadKnowledge } from './stored-knowledge.js';
 import { Trainer } from './trainer.js';
@@ -57,16 +58,24 @@ export async function train(
   const folder = path.join(config.work, modelName(config));
   const [training, holdout] = await Promise.all([loadCifar10('train'), loadCifar10('holdout')]);
   const knowledge = config.knowledge ? await readKnowledge(config.knowledge, training, config, job) : undefined;
-  const checkpoints = new CheckpointFile(folder, config, knowledge?.origin);
-  if (config.fresh) await checkpoints.remove();
   const spec = networkSpec(config);
+  const start = config.startFrom ? await loadStartModel(config.startFrom, config.models, spec) : undefined;
+  const origins = { knowledge: knowledge?.origin, start: start?.origin };
+  const checkpoints = new CheckpointFile(folder, config, origins);
+  if (config.fresh) await checkpoints.remove();
   const resume = await checkpoints.read();
   const images = { ...training, rgb: training.images, count: config.images };
   if (knowledge) reporter.say(`learning from ${knowledge.origin.teacher}: ${knowledge.views} stored views an image`);
-  const trainer = new Trainer(loadTensorFlow(), config, spec, images, { resume: resume?.optimizer, knowledge });
+  const from = { resume: resume?.optimizer, start: start?.weights, knowledge };
+  const trainer = new Trainer(loadTensorFlow(), config, spec, images, from);
   const record = new TrainingRecord(folder);
   await record.truncate(trainer.step);
   if (resume) reporter.say(`going on from step ${trainer.step} of ${trainer.steps}`);
+  else if (start) {
+    reporter.phase?.('looking');
+    const accuracies = lookText(await look(trainer.average(), spec, holdout));
+    reporter.say(`begins from ${start.origin.model}  held-out: ${accuracies}`);
+  }
 
   const clock = new Stopwatch(resume?.seconds ?? 0);
   const early = new EarlyStop(config.patience, resume?.early);
@@ -110,7 +119,7 @@ export async function train(
   );
   const epochs = early.best?.epoch ?? config.epochs;
   const steps = epochs * trainer.stepsPerEpoch;
-  const run = { config, spec, calibration, epochs, steps, seconds: clock.seconds, knowledge: knowledge?.origin };
+  const run = { config, spec, calibration, epochs, steps, seconds: clock.seconds, ...origins };
   const manifest = manifestOf(run);
   const model = await job.during(SPANS.publishModel, { [ATTRIBUTES.modelVersion]: manifest.version }, () =>
     publishModel(config.models, manifest, weights),

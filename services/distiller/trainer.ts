@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-node-gpu';
 import type { NetworkSpec } from '../../shared/codec/network.js';
-import type { Weights, WeightTensor } from '../../shared/codec/weights.js';
+import { type Weights, type WeightTensor, weight } from '../../shared/codec/weights.js';
 import { convolutions } from '../../shared/tensor/convolution.js';
 import { type FusedOps, fusedOps } from '../../shared/tensor/fused.js';
 import type { Tf } from '../../shared/tensor/native.js';
@@ -19,6 +19,19 @@ const STREAM = { initial: 0, order: 1, draws: 2, noise: 3, statistics: 4 } as co
 
 /** Uniform variates an image of a batch uses: 3 for augmentation, 4 for its channel. */
 const DRAWS = { augmentation: 3, channel: 4 } as const;
+
+/** Parameters that are not published. */
+const AUXILIARY = 'auxiliary/';
+
+/** What a run goes by beside its options and images. */
+export interface StartingPoint {
+  /** State to go on from. */
+  resume?: OptimizerState | undefined;
+  /** Weights of a published network of the same spec, to begin from; absent: random ones. */
+  start?: Weights | undefined;
+  /** What a teacher said about the images; absent: training on labels. */
+  knowledge?: TrainingKnowledge | undefined;
+}
 
 /**
  * A training run that can be stopped after any step: the state is the optimiser's, and every random choice is a
@@ -41,14 +54,8 @@ export class Trainer {
   readonly #optimizer: AdamW;
   #order: { epoch: number; indices: Uint32Array } = { epoch: -1, indices: new Uint32Array() };
 
-  /** @param from.knowledge what a teacher said about the images; absent: training on labels */
-  constructor(
-    tf: Tf,
-    config: DistillerConfig,
-    spec: NetworkSpec,
-    images: LabelledImages,
-    from: { resume?: OptimizerState | undefined; knowledge?: TrainingKnowledge | undefined } = {},
-  ) {
+  /** @throws Error naming the weight that `from.start` lacks, or has in another shape */
+  constructor(tf: Tf, config: DistillerConfig, spec: NetworkSpec, images: LabelledImages, from: StartingPoint = {}) {
     this.#tf = tf;
     this.#fused = fusedOps(tf);
     this.#config = config;
@@ -69,9 +76,7 @@ export class Trainer {
     };
     this.#pair = new TrainingPair(tf, this.#fused, this.#ops, spec, loss);
     this.#pair.build();
-    const flat = this.#parameters.flatten(this.#parameters.tensors());
-    const start = from.resume ?? flat.dataSync<'float32'>();
-    flat.dispose();
+    const start = from.resume ?? this.#initial(from.start);
     this.#optimizer = new AdamW(tf, start, this.#parameters.decayMask(), config);
     this.#use(this.#optimizer.weights);
   }
@@ -133,7 +138,7 @@ export class Trainer {
     const weights = new Map<string, WeightTensor>();
     const tensors = this.#parameters.tensors();
     this.#parameters.entries.forEach(({ name, shape }, i) => {
-      if (!name.startsWith('auxiliary/')) weights.set(name, { shape, data: tensors[i]!.dataSync<'float32'>() });
+      if (!name.startsWith(AUXILIARY)) weights.set(name, { shape, data: tensors[i]!.dataSync<'float32'>() });
     });
     for (const [layer, { mean, variance }] of sums) {
       weights.set(`${layer}/mean`, { shape: [mean.length], data: mean });
@@ -141,6 +146,19 @@ export class Trainer {
     }
     this.#use(this.#optimizer.weights);
     return weights;
+  }
+
+  /** All parameters as one vector: the given weights, and as made where there are none: the auxiliary head. */
+  #initial(given: Weights | undefined): Float32Array {
+    const flat = this.#parameters.flatten(this.#parameters.tensors());
+    const values = flat.dataSync<'float32'>();
+    flat.dispose();
+    let at = 0;
+    for (const { name, shape, size } of given ? this.#parameters.entries : []) {
+      if (!name.startsWith(AUXILIARY)) values.set(weight(given!, name, shape), at);
+      at += size;
+    }
+    return values;
   }
 
   #use(flat: Tensor): void {

@@ -55,6 +55,8 @@ export const manifestSchema = z
           topK: z.int().positive(),
         })
         .optional(),
+      /** The published model whose weights it began from; absent: random ones. */
+      startedFrom: z.object({ model: z.string(), weightsSha256: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
     }),
     /** SHA-256 of every other file of the folder, by path. */
     files: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)),
