@@ -30,15 +30,25 @@ function reflected(i: number, n: number): number {
 const shiftBy = (pixels: number) => (pixels + 4.5) / 9;
 const KEEP = 0.9;
 const FLIP = 0.1;
+const CLASSES = 10;
+
+/** The class that each row is wholly of. */
+function classesOf(labels: Float32Array, classes: number): number[] {
+  return Array.from({ length: labels.length / classes }, (_, i) => {
+    const row = [...labels.subarray(i * classes, (i + 1) * classes)];
+    expect(row.toSorted()).toEqual([...new Array<number>(classes - 1).fill(0), 1]);
+    return row.indexOf(1);
+  });
+}
 
 describe('augmentedBatch', () => {
   it('without shift and flip is the images themselves', () => {
     const images = coordinates(5, 8, 6);
     const indices = Uint32Array.of(3, 0, 4);
     const draws = Float32Array.from([0, 1, 2].flatMap(() => [shiftBy(0), shiftBy(0), KEEP]));
-    const { rgb, labels } = augmentedBatch(images, indices, draws);
+    const { rgb, labels } = augmentedBatch(images, CLASSES, indices, draws);
     const size = 8 * 6 * 3;
-    expect([...labels]).toEqual([1, 0, 8]);
+    expect(classesOf(labels, CLASSES)).toEqual([1, 0, 8]);
     indices.forEach((index, i) => {
       expect([...rgb.subarray(i * size, (i + 1) * size)]).toEqual([
         ...images.rgb.subarray(index * size, (index + 1) * size),
@@ -49,11 +59,11 @@ describe('augmentedBatch', () => {
   it('flips left and right, and shifts by whole pixels with a mirrored border, in an example done by hand', () => {
     const images = coordinates(1, 6, 5);
     const red = (draws: number[]) => {
-      const { rgb } = augmentedBatch(images, Uint32Array.of(0), Float32Array.from(draws));
+      const { rgb } = augmentedBatch(images, CLASSES, Uint32Array.of(0), Float32Array.from(draws));
       return Array.from({ length: 5 }, (_, y) => rgb[3 * 6 * y]);
     };
     const green = (draws: number[]) => {
-      const { rgb } = augmentedBatch(images, Uint32Array.of(0), Float32Array.from(draws));
+      const { rgb } = augmentedBatch(images, CLASSES, Uint32Array.of(0), Float32Array.from(draws));
       return Array.from({ length: 6 }, (_, x) => rgb[3 * x + 1]);
     };
     expect(green([shiftBy(0), shiftBy(0), FLIP])).toEqual([5, 4, 3, 2, 1, 0]);
@@ -75,12 +85,13 @@ describe('augmentedBatch', () => {
           const images = coordinates(4, width, height);
           const { rgb, labels } = augmentedBatch(
             images,
+            CLASSES,
             Uint32Array.from(wanted, ([index]) => index),
             Float32Array.from(wanted.flatMap(([, ...draws]) => draws)),
           );
           let at = 0;
           for (const [i, [index, rowDraw, columnDraw, flipDraw]] of wanted.entries()) {
-            expect(labels[i]).toBe(images.labels[index]);
+            expect(classesOf(labels, CLASSES)[i]).toBe(images.labels[index]);
             const down = Math.floor(9 * rowDraw) - 4;
             const right = Math.floor(9 * columnDraw) - 4;
             for (let y = 0; y < height; y++) {
@@ -102,7 +113,7 @@ describe('augmentedBatch', () => {
     const count = 9000;
     const uniform = seededUniform(2);
     const draws = Float32Array.from({ length: 3 * count }, uniform);
-    const { rgb } = augmentedBatch(images, new Uint32Array(count), draws);
+    const { rgb } = augmentedBatch(images, CLASSES, new Uint32Array(count), draws);
     const rows = new Array<number>(12).fill(0);
     let flips = 0;
     const size = 12 * 12 * 3;
@@ -141,22 +152,22 @@ describe('knownBatch', () => {
   const size = width * height * 3;
   const images = {
     rgb: Uint8Array.from({ length: 3 * size }, (_, i) => i % 251),
-    labels: Uint8Array.of(4, 7, 9),
+    labels: Uint8Array.of(4, 0, 1),
     count: 3,
     width,
     height,
   };
   const knowledge: TrainingKnowledge = {
     views: 2,
-    classes: 2,
+    classes: 5,
     viewOf: (image, view) => ({ rowShift: image - 1, columnShift: view, flip: view === 1 }),
-    restore: (image, view, temperature, out, to) => out.set([image + view / 2, temperature], to),
+    restore: (image, view, temperature, out, to) => out.set([image + view / 2, temperature, 0, 0, 0], to),
   };
 
   it('shows the student the very view that the teacher saw, with what it said about it', () => {
     const batch = knownBatch(images, knowledge, Uint32Array.of(2, 0), Float32Array.of(0.49, 0.5), 3);
-    expect([...batch.labels]).toEqual([9, 4]);
-    expect([...batch.teacher!]).toEqual([2, 3, 0.5, 3]);
+    expect(classesOf(batch.labels, 5)).toEqual([1, 4]);
+    expect([...batch.teacher!]).toEqual([2, 3, 0, 0, 0, 0.5, 3, 0, 0, 0]);
     const expected = new Float32Array(2 * size);
     writeView(images.rgb, 2 * size, images, knowledge.viewOf(2, 0), expected, 0);
     writeView(images.rgb, 0, images, knowledge.viewOf(0, 1), expected, size);

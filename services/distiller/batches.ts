@@ -12,7 +12,8 @@ export interface LabelledImages {
 /** One augmented training batch, pixels 0 to 255. */
 export interface Batch {
   rgb: Float32Array;
-  labels: Int32Array;
+  /** What each image shows, N * classes: 1 for its label, or the shares of two where images are mixed. */
+  labels: Float32Array;
   /** The teacher's distribution of each view, at the temperature of the loss; absent: labels alone. */
   teacher?: Float32Array;
 }
@@ -31,12 +32,17 @@ export function epochOrder(keys: Float32Array): Uint32Array {
  *
  * @param draws 3 uniform variates an image: row shift, column shift, flip
  */
-export function augmentedBatch(images: LabelledImages, indices: Uint32Array, draws: Float32Array): Batch {
+export function augmentedBatch(
+  images: LabelledImages,
+  classes: number,
+  indices: Uint32Array,
+  draws: Float32Array,
+): Batch {
   const size = images.width * images.height * 3;
   const rgb = new Float32Array(indices.length * size);
-  const labels = new Int32Array(indices.length);
+  const labels = new Float32Array(indices.length * classes);
   indices.forEach((index, i) => {
-    labels[i] = images.labels[index]!;
+    labels[i * classes + images.labels[index]!] = 1;
     const view = viewFromDraws(draws[3 * i]!, draws[3 * i + 1]!, draws[3 * i + 2]!);
     writeView(images.rgb, index * size, images, view, rgb, i * size);
   });
@@ -67,10 +73,10 @@ export function knownBatch(
 ): Batch {
   const size = images.width * images.height * 3;
   const rgb = new Float32Array(indices.length * size);
-  const labels = new Int32Array(indices.length);
+  const labels = new Float32Array(indices.length * knowledge.classes);
   const teacher = new Float32Array(indices.length * knowledge.classes);
   indices.forEach((index, i) => {
-    labels[i] = images.labels[index]!;
+    labels[i * knowledge.classes + images.labels[index]!] = 1;
     const view = Math.floor(draws[i]! * knowledge.views);
     writeView(images.rgb, index * size, images, knowledge.viewOf(index, view), rgb, i * size);
     knowledge.restore(index, view, temperature, teacher, i * knowledge.classes);

@@ -60,6 +60,13 @@ export const distillerConfig = defineConfig({
     labelSmoothing: option(z.number().min(0).max(0.5).default(0.05), {
       description: 'Probability spread evenly over the classes in the training target.',
     }),
+    cutMix: option(z.number().min(0).max(1).default(0), {
+      description:
+        'Share of images of a batch that get a square of another one pasted in (CutMix); label and teacher are mixed alike.',
+    }),
+    mixup: option(z.number().min(0).max(1).default(0), {
+      description: 'Share of images of a batch that are blended with another one (mixup); with --cut-mix at most 1.',
+    }),
     auxiliaryWeight: option(z.number().min(0).max(10).default(2), {
       description: 'Weight of the auxiliary classifier on the encoder, which is not published.',
     }),
@@ -134,6 +141,7 @@ export const distillerConfig = defineConfig({
   },
   check: (config) => {
     if (config.snrLowDb > config.snrHighDb) return '--snr-low-db must not be above --snr-high-db.';
+    if (config.cutMix + config.mixup > 1) return '--cut-mix and --mixup must not be more than 1 together.';
     if (config.batchSize % config.groupSize !== 0) return '--group-size must divide --batch-size.';
     if (config.bottleneck > 0 && config.groupSize === 1) return '--bottleneck needs --group-size above 1.';
     const ascending = config.channelUses.every((k, i, all) => i === 0 || k > all[i - 1]!);

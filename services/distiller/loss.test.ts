@@ -17,7 +17,12 @@ const logits = [
   [1, -2, 0.5],
   [0, 3, 1],
 ];
-const labels = Int32Array.of(2, 0);
+/** The first image is of the third class, the second half of the first and half of the second. */
+const shares = [
+  [0, 0, 1],
+  [0.5, 0.5, 0],
+];
+const labels = Float32Array.from(shares.flat());
 const softmax = (x: number[], t = 1) => {
   const e = x.map((v) => Math.exp(v / t));
   return e.map((v) => v / e.reduce((a, b) => a + b));
@@ -28,7 +33,7 @@ test('is the cross-entropy with smoothed labels without a teacher', () => {
   const { total, teacher } = answerLoss(tf, tf.tensor2d(logits), { labels }, options);
   const expected = logits.map((row, i) => {
     const q = softmax(row);
-    return -q.reduce((sum, p, c) => sum + ((c === labels[i] ? 0.9 : 0) + 0.1 / 3) * Math.log(p), 0);
+    return -q.reduce((sum, p, c) => sum + (0.9 * shares[i]![c]! + 0.1 / 3) * Math.log(p), 0);
   });
   expect(teacher).toBeUndefined();
   expect(value(total)).toBeCloseTo((expected[0]! + expected[1]!) / 2, 5);
@@ -52,6 +57,6 @@ test('adds alpha T^2 times the divergence from the teacher', () => {
 test('is 0 against a teacher that says the same, also where it is certain', () => {
   const certain = [[60, 0, 0]];
   const teacher = Float32Array.of(1, 0, 0);
-  const loss = answerLoss(tf, tf.tensor2d(certain), { labels: Int32Array.of(0), teacher }, options);
+  const loss = answerLoss(tf, tf.tensor2d(certain), { labels: teacher, teacher }, options);
   expect(value(loss.teacher)).toBeCloseTo(0, 6);
 });

@@ -1,10 +1,10 @@
-import type { Tensor, Tensor2D } from '@tensorflow/tfjs-node-gpu';
+import type { Tensor } from '@tensorflow/tfjs-node-gpu';
 import type { Tf } from '../../shared/tensor/native.js';
 
 /** What the right answer of a batch is made of. */
 export interface Targets {
-  /** Class of each image, length N. */
-  labels: Int32Array;
+  /** Share of each class in each image, N * classes; each image's sum to 1. */
+  labels: Float32Array;
   /** The teacher's distribution of each image at the temperature of the loss, N * classes; absent: labels alone. */
   teacher?: Float32Array | undefined;
 }
@@ -44,8 +44,8 @@ export interface AnswerLoss {
 export function answerLoss(tf: Tf, logits: Tensor, targets: Targets, options: LossOptions): AnswerLoss {
   const [n, classes] = logits.shape as [number, number];
   const { smoothing, distillation, temperature } = options;
-  const hard = tf.oneHot(tf.tensor1d(targets.labels, 'int32'), classes) as Tensor2D;
-  const smooth = tf.add(tf.mul(hard, 1 - smoothing), smoothing / classes);
+  const shares = tf.tensor2d(targets.labels, [n, classes]);
+  const smooth = tf.add(tf.mul(shares, 1 - smoothing), smoothing / classes);
   const crossEntropy = (p: Tensor, scores: Tensor) => tf.neg(tf.mean(tf.sum(tf.mul(p, tf.logSoftmax(scores)), 1)));
   const labels = crossEntropy(smooth, logits);
   if (!targets.teacher) return { labels, teacher: undefined, total: labels };

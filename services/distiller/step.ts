@@ -50,7 +50,11 @@ export class TrainingPair {
         frameSnrDb: one(10),
         channelUses: one(maxChannelUses),
       };
-      this.#forward({ rgb: new Float32Array(width * height * 3), labels: Int32Array.of(0) }, channel, [0, 0]);
+      this.#forward(
+        { rgb: new Float32Array(width * height * 3), labels: new Float32Array(this.#spec.classes) },
+        channel,
+        [0, 0],
+      );
     });
   }
 
@@ -92,7 +96,7 @@ export class TrainingPair {
   /** The encoder's features of a batch before any adaptation, [N, stages[2]]; call inside a tidy. */
   features(batch: Batch): Tensor {
     const { width, height } = this.#spec;
-    const rgb = this.#tf.tensor4d(batch.rgb, [batch.labels.length, height, width, 3]);
+    const rgb = this.#tf.tensor4d(batch.rgb, [batch.rgb.length / (height * width * 3), height, width, 3]);
     return imageFeatures<Tensor>(this.#ops, this.#spec, this.#ops.constant(rgb));
   }
 
@@ -100,8 +104,8 @@ export class TrainingPair {
     const tf = this.#tf;
     // Each image is sent several times, over channels of their own: the encoder's costly part is run once for all.
     const n = channel.channelUses.length;
-    const draws = n / batch.labels.length;
     const { classes, maxChannelUses } = this.#spec;
+    const draws = (n * classes) / batch.labels.length;
     const column = (values: Float32Array) => tf.tensor2d(values, [n, 1]);
     const k = column(channel.channelUses);
     const features = this.features(batch);
@@ -112,7 +116,7 @@ export class TrainingPair {
     const scores = classScores<Tensor>(this.#ops, this.#spec, received, column(channel.frameSnrDb), k);
     const direct = this.#ops.dense(features, 'auxiliary', classes);
     const targets = { labels: repeated(batch.labels, draws), teacher: batch.teacher && repeated(batch.teacher, draws) };
-    const labels = tf.tensor1d(targets.labels, 'int32');
+    const labels = tf.argMax(tf.tensor2d(targets.labels, [n, classes]), 1);
     const { groupSize } = this.#loss;
     const frameSnr = channel.gainPower.map((gain, i) => gain / channel.noisePower[i]!);
     const correct = tf.mean(tf.cast(tf.equal(tf.argMax(scores, 1), labels), 'float32'));
@@ -126,9 +130,9 @@ export class TrainingPair {
 }
 
 /** The values, `times` times over. */
-function repeated<A extends Int32Array | Float32Array>(values: A, times: number): A {
+function repeated(values: Float32Array, times: number): Float32Array {
   if (times === 1) return values;
-  const out = new (values.constructor as new (length: number) => A)(values.length * times);
+  const out = new Float32Array(values.length * times);
   for (let i = 0; i < times; i++) out.set(values, i * values.length);
   return out;
 }

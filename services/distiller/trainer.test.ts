@@ -56,6 +56,13 @@ describe('Trainer', () => {
     expect([trainer.stepsPerEpoch, trainer.steps, trainer.step]).toEqual([4, 8, 0]);
   });
 
+  it('mixes images where that is asked for, differently in each step, and goes on to the same bits', () => {
+    const mixed = { cutMix: 0.4, mixup: 0.4 };
+    const [whole, first] = [steps(trainerOf(mixed), 3).state(), steps(trainerOf(mixed), 2).state()];
+    expect(whole).not.toEqual(steps(trainerOf(), 3).state());
+    expect(steps(trainerOf(mixed, first), 1).state()).toEqual(whole);
+  });
+
   it('gives the same bits for the same seed, and others for another', () => {
     const [a, b] = [steps(trainerOf(), 3).state(), steps(trainerOf(), 3).state()];
     expect(a.step).toBe(3);
@@ -179,8 +186,9 @@ describe('TrainingPair', () => {
   const size = spec.width * spec.height * 3;
   const batch = {
     rgb: Float32Array.from(images.rgb.subarray(0, count * size)),
-    labels: Int32Array.from(images.labels.subarray(0, count)),
+    labels: Float32Array.from({ length: 5 * count }, (_, at) => (images.labels[Math.floor(at / 5)] === at % 5 ? 1 : 0)),
   };
+  const labels = images.labels.subarray(0, count);
   const normal = seededNormal(8);
   const uniform = Float32Array.from({ length: 4 * count }, () => Math.abs(normal()) % 1);
   const channel = drawChannels(uniform, {
@@ -203,13 +211,13 @@ describe('TrainingPair', () => {
     );
     const { report } = pair.gradient(parameters, batch, channel, [1, 2]);
     const logSum = Math.log(bias.reduce((sum, score) => sum + Math.exp(score), 0));
-    const losses = Array.from(batch.labels, (label) =>
+    const losses = Array.from(labels, (label) =>
       bias.reduce((sum, score, c) => sum + (smoothing / 5 + (c === label ? 1 - smoothing : 0)) * (logSum - score), 0),
     );
     const expected = losses.reduce((sum, loss) => sum + loss, 0) / count;
     expect(report.task).toBeCloseTo(expected, 5);
     expect(report.auxiliary).toBeCloseTo(expected, 5);
-    expect(report.accuracy).toBeCloseTo(batch.labels.filter((label) => label === 2).length / count, 6);
+    expect(report.accuracy).toBeCloseTo(labels.filter((label) => label === 2).length / count, 6);
   });
 
   it('has the loss gradient of finite differences along random directions', () => {

@@ -7,6 +7,7 @@ import type { Tf } from '../../shared/tensor/native.js';
 import { augmentedBatch, epochOrder, knownBatch, type LabelledImages, type TrainingKnowledge } from './batches.js';
 import { type ChannelRange, drawChannels } from './channel-in-loop.js';
 import type { DistillerConfig } from './config.js';
+import { MIXING_DRAWS, mixBatch } from './mixing.js';
 import { AdamW, learningRateAt, type OptimizerState } from './optimizer.js';
 import { Parameters } from './parameters.js';
 import { type StepReport, TrainingPair } from './step.js';
@@ -15,7 +16,7 @@ import { TrainingOps } from './training-ops.js';
 /** Batches whose mean statistics the published network is normalised with. */
 const STATISTICS_BATCHES = 24;
 /** Independent random streams; each is indexed by the step (or epoch) besides. */
-const STREAM = { initial: 0, order: 1, draws: 2, noise: 3, statistics: 4 } as const;
+const STREAM = { initial: 0, order: 1, draws: 2, noise: 3, statistics: 4, mixing: 5 } as const;
 
 /** Uniform variates an image of a batch uses: 3 for augmentation, 4 for its channel. */
 const DRAWS = { augmentation: 3, channel: 4 } as const;
@@ -47,6 +48,7 @@ export class Trainer {
   readonly #config: DistillerConfig;
   readonly #images: LabelledImages;
   readonly #range: ChannelRange;
+  readonly #classes: number;
   readonly #knowledge: TrainingKnowledge | undefined;
   readonly #parameters: Parameters;
   readonly #ops: TrainingOps;
@@ -60,6 +62,7 @@ export class Trainer {
     this.#fused = fusedOps(tf);
     this.#config = config;
     this.#images = images;
+    this.#classes = spec.classes;
     this.#range = { ...config, lengths: config.channelUses };
     this.stepsPerEpoch = Math.floor(images.count / config.batchSize);
     this.steps = this.stepsPerEpoch * config.epochs;
@@ -94,6 +97,10 @@ export class Trainer {
   advance(): StepReport {
     const step = this.#optimizer.step;
     const { batch, channel } = this.#batch(STREAM.draws, step);
+    if (this.#config.cutMix + this.#config.mixup > 0) {
+      const draws = this.#uniform(this.#config.batchSize * MIXING_DRAWS, STREAM.mixing, step);
+      mixBatch(batch, this.#images, draws, this.#config);
+    }
     const { gradient, report } = this.#pair.gradient(this.#parameters, batch, channel, [
       this.#seed(STREAM.noise),
       step,
@@ -190,10 +197,11 @@ export class Trainer {
     const split = batchSize * DRAWS.augmentation;
     const indices = this.#order.indices.subarray(at, at + batchSize);
     const viewDraws = draws.subarray(0, split);
+    const batch = this.#knowledge
+      ? knownBatch(this.#images, this.#knowledge, indices, viewDraws, this.#config.temperature)
+      : augmentedBatch(this.#images, this.#classes, indices, viewDraws);
     return {
-      batch: this.#knowledge
-        ? knownBatch(this.#images, this.#knowledge, indices, viewDraws, this.#config.temperature)
-        : augmentedBatch(this.#images, indices, viewDraws),
+      batch,
       channel: drawChannels(draws.subarray(split), this.#range),
     };
   }
