@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededUniform } from '../../shared/codec/small-model.fixture.js';
-import { writeView } from '../../shared/data/augment.js';
+import { writeImageView, writeView } from '../../shared/data/augment.js';
 import { augmentedBatch, epochOrder, knownBatch, type LabelledImages, type TrainingKnowledge } from './batches.js';
 
 /** Images whose pixels say where they are: red is the row, green the column, blue the image. */
@@ -171,6 +171,17 @@ describe('knownBatch', () => {
     const expected = new Float32Array(2 * size);
     writeView(images.rgb, 2 * size, images, knowledge.viewOf(2, 0), expected, 0);
     writeView(images.rgb, 0, images, knowledge.viewOf(0, 1), expected, size);
+    expect(batch.rgb).toEqual(expected);
+  });
+
+  it('asks for both images of a blend, each by its share, and for one alone where it is blended with itself', () => {
+    const through = (image: number) => ({ image, view: { rowShift: 0, columnShift: 0, flip: true }, share: 0.75 });
+    const blended = { ...knowledge, viewOf: (image: number) => ({ ...knowledge.viewOf(image, 0), blend: through(1) }) };
+    const batch = knownBatch(images, blended, Uint32Array.of(2, 1), Float32Array.of(0, 0), 3);
+    expect([...batch.labels]).toEqual([0.25, 0.75, 0, 0, 0, 1, 0, 0, 0, 0]);
+    const expected = new Float32Array(2 * size);
+    writeImageView(images, 2, blended.viewOf(2), expected, 0);
+    writeImageView(images, 1, blended.viewOf(1), expected, size);
     expect(batch.rgb).toEqual(expected);
   });
 });

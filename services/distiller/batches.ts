@@ -1,4 +1,4 @@
-import { type ImageView, viewFromDraws, writeView } from '../../shared/data/augment.js';
+import { type ImageView, viewFromDraws, writeImageView } from '../../shared/data/augment.js';
 
 /** Images with labels in memory: rgb is count * height * width * 3 bytes, rows of R, G, B. */
 export interface LabelledImages {
@@ -12,7 +12,7 @@ export interface LabelledImages {
 /** One augmented training batch, pixels 0 to 255. */
 export interface Batch {
   rgb: Float32Array;
-  /** What each image shows, N * classes: 1 for its label, or the shares of two where images are mixed. */
+  /** What each image shows, N * classes: 1 for its label, or the shares of two that are mixed or blended. */
   labels: Float32Array;
   /** The teacher's distribution of each view, at the temperature of the loss; absent: labels alone. */
   teacher?: Float32Array;
@@ -44,7 +44,7 @@ export function augmentedBatch(
   indices.forEach((index, i) => {
     labels[i * classes + images.labels[index]!] = 1;
     const view = viewFromDraws(draws[3 * i]!, draws[3 * i + 1]!, draws[3 * i + 2]!);
-    writeView(images.rgb, index * size, images, view, rgb, i * size);
+    writeImageView(images, index, view, rgb, i * size);
   });
   return { rgb, labels };
 }
@@ -76,10 +76,13 @@ export function knownBatch(
   const labels = new Float32Array(indices.length * knowledge.classes);
   const teacher = new Float32Array(indices.length * knowledge.classes);
   indices.forEach((index, i) => {
-    labels[i * knowledge.classes + images.labels[index]!] = 1;
-    const view = Math.floor(draws[i]! * knowledge.views);
-    writeView(images.rgb, index * size, images, knowledge.viewOf(index, view), rgb, i * size);
-    knowledge.restore(index, view, temperature, teacher, i * knowledge.classes);
+    const number = Math.floor(draws[i]! * knowledge.views);
+    const view = knowledge.viewOf(index, number);
+    const { image: other, share } = view.blend ?? { image: index, share: 1 };
+    labels[i * knowledge.classes + images.labels[index]!]! += share;
+    labels[i * knowledge.classes + images.labels[other]!]! += 1 - share;
+    writeImageView(images, index, view, rgb, i * size);
+    knowledge.restore(index, number, temperature, teacher, i * knowledge.classes);
   });
   return { rgb, labels, teacher };
 }

@@ -2,8 +2,10 @@ import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startServiceProcess } from '../../deploy/local/processes.js';
 import { projectRoot } from '../../shared/build/compiled.js';
-import { SeededViews } from '../../shared/data/augment.js';
+import { augmentation, SeededViews } from '../../shared/data/augment.js';
 import { type Cifar10Images, loadCifar10 } from '../../shared/data/cifar10.js';
+import { cifar10DataSet } from '../../shared/data/labelled-images.js';
+import { sampleDescription, temporaryStore, writeSampleSet } from '../../shared/knowledge/sample-set.fixture.js';
 import { loadKnowledge } from './stored-knowledge.js';
 
 const SHIPPED = path.join(projectRoot, 'shared', 'knowledge', 'cifar10');
@@ -77,5 +79,18 @@ describe('the shipped knowledge', () => {
     changed.images[12_345] = 255 - changed.images[12_345]!;
     await expect(loadKnowledge(SHIPPED, changed, 100)).rejects.toThrow('is knowledge of another data set');
     await expect(loadKnowledge(SHIPPED, training, 45_001)).rejects.toThrow('covers the first 45000 images');
+  });
+
+  it('with blended views is replayed with its blends, and only for all of its images', async () => {
+    const store = await temporaryStore();
+    const dataSet = { ...(await cifar10DataSet('train')), images: training.count };
+    const knowledge = sampleDescription({ dataSet, images: 50, views: 4, augmentation: augmentation(7, 0.9) });
+    await writeSampleSet(store, knowledge);
+    const { viewOf } = await loadKnowledge(store.url, training, 50);
+    const seeded = new SeededViews(7, { share: 0.9, images: 50 });
+    const views = Array.from({ length: 200 }, (_, i) => [Math.floor(i / 4), i % 4] as const);
+    for (const [image, view] of views) expect(viewOf(image, view)).toEqual(seeded.viewOf(image, view));
+    expect(views.filter(([image, view]) => viewOf(image, view).blend).length).toBeGreaterThan(100);
+    await expect(loadKnowledge(store.url, training, 40)).rejects.toThrow('use --images 50');
   });
 });

@@ -2,7 +2,7 @@ import { KnowledgeClient } from '../../shared/client/knowledge.js';
 import type { Cifar10Images } from '../../shared/data/cifar10.js';
 import { dataSetSha256 } from '../../shared/data/labelled-images.js';
 import type { KnowledgeDescription } from '../../shared/gen/semlink/v1/knowledge_pb.js';
-import { requireKnowledge } from '../../shared/knowledge/description.js';
+import { requireKnowledge, viewsOf } from '../../shared/knowledge/description.js';
 import { KnowledgeSet } from '../../shared/knowledge/knowledge-set.js';
 import { RecordCodec } from '../../shared/knowledge/record.js';
 import { readAllRecords } from '../../shared/knowledge/record-stream.js';
@@ -49,16 +49,27 @@ export async function loadKnowledge(
           `teach the others too, or train with --images ${description.images}`,
       );
     }
+    if (description.augmentation!.blendShare > 0 && description.images !== images) {
+      throw new Error(
+        `${url} blends views of ${description.images} images with one another, so it is for training on all of them; ` +
+          `use --images ${description.images}`,
+      );
+    }
   };
   const { description, records } = await (url.startsWith('grpc://')
     ? fromTeacherCache(url, checked, access)
     : fromStore(url, checked, access));
   const codec = new RecordCodec(description);
   const at = (image: number, view: number) => (image * description.views + view) * codec.bytes;
+  const seeded = description.augmentation!.blendShare > 0 ? viewsOf(description) : undefined;
   return {
     views: description.views,
     classes: codec.classes,
-    viewOf: (image, view) => codec.viewAt(records, at(image, view)),
+    viewOf: (image, view) => {
+      const stored = codec.viewAt(records, at(image, view));
+      const blend = seeded?.viewOf(image, view).blend;
+      return blend ? { ...stored, blend } : stored;
+    },
     restore: (image, view, temperature, out, to) => codec.restore(records, at(image, view), out, to, temperature),
     origin: {
       teacher: description.teacher!.name,

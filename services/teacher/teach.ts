@@ -1,6 +1,7 @@
-import { SeededViews, writeView } from '../../shared/data/augment.js';
+import { writeImageView } from '../../shared/data/augment.js';
 import type { LabelledDataSet } from '../../shared/data/labelled-images.js';
 import type { KnowledgeDescription, ShardEntry } from '../../shared/gen/semlink/v1/knowledge_pb.js';
+import { viewsOf } from '../../shared/knowledge/description.js';
 import { RecordCodec } from '../../shared/knowledge/record.js';
 import { newShard, type ShardLayout, shardRanges } from '../../shared/knowledge/shard.js';
 import { ATTRIBUTES, type JobSpan, SPANS } from '../../shared/telemetry/index.js';
@@ -108,9 +109,9 @@ async function teachShard(
   layout: ShardLayout,
   onBatch: (views: number) => void,
 ): Promise<Uint8Array | undefined> {
-  const { views, augmentation, recordBytes } = knowledge;
+  const { views, recordBytes } = knowledge;
   const codec = new RecordCodec(knowledge);
-  const seeded = new SeededViews(augmentation!.seed);
+  const seeded = viewsOf(knowledge);
   const size = data.width * data.height * 3;
   const rgb = new Uint8Array(batch * size);
   const records = new Uint8Array(layout.records * recordBytes);
@@ -120,7 +121,7 @@ async function teachShard(
     const shown = Array.from({ length: count }, (_, i) => {
       const image = layout.header.firstImage + Math.floor((first + i) / views);
       const view = seeded.viewOf(image, (first + i) % views);
-      writeView(data.rgb, image * size, data, view, rgb, i * size);
+      writeImageView(data, image, view, rgb, i * size);
       return view;
     });
     const { probabilities, features } = await teacher.predict(rgb.subarray(0, count * size), count);

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { augmentation, MAX_SHIFT, PLAIN_VIEW, SeededViews, viewFromDraws, writeView } from './augment.js';
+import {
+  augmentation,
+  MAX_SHIFT,
+  PLAIN_VIEW,
+  SeededViews,
+  viewFromDraws,
+  writeImageView,
+  writeView,
+} from './augment.js';
 
 /** Where position i of n is when a picture goes on mirrored beyond its edges, the edge itself not repeated. */
 function reflected(i: number, n: number): number {
@@ -32,6 +40,24 @@ describe('writeView', () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('writeImageView', () => {
+  it('lets another view of another image shine through, in whole numbers', () => {
+    const [width, height, size] = [6, 5, 90];
+    const rgb = Uint8Array.from({ length: 3 * size }, (_, i) => (i * 37) % 256);
+    const images = { rgb, width, height };
+    const otherView = { rowShift: 2, columnShift: -1, flip: true };
+    const view = { rowShift: 0, columnShift: 1, flip: false, blend: { image: 2, view: otherView, share: 0.7 } };
+    const [own, other] = [new Uint8Array(size), new Uint8Array(size)];
+    writeView(rgb, size, images, view, own, 0);
+    writeView(rgb, 2 * size, images, otherView, other, 0);
+    for (const out of [new Uint8Array(size + 4), new Float32Array(size + 4)]) {
+      writeImageView(images, 1, view, out, 4);
+      expect([...out.subarray(4)]).toEqual([...own].map((v, i) => Math.round(0.7 * v + 0.3 * other[i]!)));
+      expect([...out.subarray(0, 4)]).toEqual([0, 0, 0, 0]);
+    }
   });
 });
 
@@ -89,6 +115,32 @@ describe('SeededViews', () => {
       (i) => JSON.stringify(views.viewOf(i, 1)) === JSON.stringify(other.viewOf(i, 1)),
     );
     expect(same.length).toBeLessThan(20);
+  });
+
+  it('blends the share of the views that it is told, with every image and every share from a half on', () => {
+    const [images, share] = [50, 0.3];
+    const [plain, blending] = [new SeededViews(5), new SeededViews(5, { share, images })];
+    const n = 20_000;
+    const others = new Array<number>(images).fill(0);
+    let kept = 0;
+    for (let i = 0; i < n; i++) {
+      const [image, number] = [i % images, 1 + Math.floor(i / images)];
+      const { blend, ...own } = blending.viewOf(image, number);
+      expect(own).toEqual(plain.viewOf(image, number));
+      if (!blend) continue;
+      others[blend.image]!++;
+      kept += blend.share;
+      expect(blend.share >= 0.5 && blend.share < 1).toBe(true);
+    }
+    const blends = others.reduce((sum, count) => sum + count, 0);
+    expect(Math.abs(blends - n * share)).toBeLessThan(6 * Math.sqrt(n * share * (1 - share)));
+    for (const count of others) expect(Math.abs(count - blends / images)).toBeLessThan(6 * Math.sqrt(blends / images));
+    // The mean of a uniform share of 1/2 to 1, whose standard deviation is 1 / sqrt(48).
+    expect(Math.abs(kept / blends - 0.75)).toBeLessThan(6 / Math.sqrt(48 * blends));
+    expect(blending.viewOf(7, 0)).toEqual(PLAIN_VIEW);
+    // A change here makes stored knowledge with blends unreadable.
+    expect(new SeededViews(1, { share: 1, images: 45_000 }).viewOf(44_999, 1)).toMatchInlineSnapshot();
+    expect(augmentation(1, 0.5).sha256).toMatchInlineSnapshot();
   });
 
   it('draws by the same rule as training on labels', () => {

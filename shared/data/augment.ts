@@ -12,6 +12,26 @@ export interface ImageView {
   readonly columnShift: number;
   /** Left and right change places. */
   readonly flip: boolean;
+  /** Another image shines through. */
+  readonly blend?: Blend;
+}
+
+/** What a view is blended with: each value is share x own + (1 - share) x other, rounded to a whole number. */
+export interface Blend {
+  /** Number of the other image in the data set. */
+  readonly image: number;
+  /** View of the other image; not a blend itself. */
+  readonly view: ImageView;
+  /** Share that the view keeps of its own image, 1/2 to 1. */
+  readonly share: number;
+}
+
+/** Images of one size in memory: rgb has count x height x width x 3 values, rows of R, G, B. */
+export interface ImageTable {
+  readonly rgb: Uint8Array;
+  /** Pixels. */
+  readonly width: number;
+  readonly height: number;
 }
 
 /** The image as it is. */
@@ -27,7 +47,30 @@ function shiftFrom(uniform: number): number {
 }
 
 /**
- * Writes a view of one image: what lies beyond the border is the image mirrored at it, the border itself not repeated.
+ * Writes a view of an image, blended where the view is: the same bytes for the teacher and for the student.
+ *
+ * @param image number of the image in the table
+ * @param out takes height x width x 3 whole numbers of 0 to 255 from index `to` on
+ */
+export function writeImageView(
+  images: ImageTable,
+  image: number,
+  view: ImageView,
+  out: Uint8Array | Float32Array,
+  to: number,
+): void {
+  const { rgb, width, height } = images;
+  const size = width * height * 3;
+  writeView(rgb, image * size, images, view, out, to);
+  if (!view.blend) return;
+  const { image: other, view: otherView, share } = view.blend;
+  const through = new Uint8Array(size);
+  writeView(rgb, other * size, images, otherView, through, 0);
+  for (let i = 0; i < size; i++) out[to + i] = Math.round(share * out[to + i]! + (1 - share) * through[i]!);
+}
+
+/**
+ * Writes a view of one image, without what it may be blended with: what lies beyond the border is the image mirrored at it, the border itself not repeated.
  *
  * @param rgb images of height x width x 3 values one after the other; `from`: index of the image's first value
  * @param out takes height x width x 3 values from index `to` on
@@ -67,14 +110,26 @@ export interface Augmentation {
   readonly seed: number;
   /** Pixels. */
   readonly shift: number;
+  /** Share of the drawn views that are blends of two images, 0 to 1. */
+  readonly blendShare: number;
   /** Hex SHA-256 over the above. */
   readonly sha256: string;
 }
 
-/** Version 1: random shift of up to 4 pixels with a mirrored border, and a random flip. */
-export function augmentation(seed: number): Augmentation {
-  const described = { name: 'mirror-shift-flip', version: 1, seed, shift: MAX_SHIFT };
-  return { ...described, sha256: createHash('sha256').update(JSON.stringify(described)).digest('hex') };
+/** Random shift of up to 4 pixels with a mirrored border and random flip; some blended with a view of another image. */
+export function augmentation(seed: number, blendShare = 0): Augmentation {
+  const name = blendShare > 0 ? 'mirror-shift-flip-blend' : 'mirror-shift-flip';
+  const described = { name, version: 1, seed, shift: MAX_SHIFT, ...(blendShare > 0 && { blendShare }) };
+  const sha256 = createHash('sha256').update(JSON.stringify(described)).digest('hex');
+  return { ...described, blendShare, sha256 };
+}
+
+/** Which of the drawn views are blends. */
+export interface Blending {
+  /** Share of them, 0 to 1. */
+  readonly share: number;
+  /** Images of the set, among which the other one of a blend is drawn. */
+  readonly images: number;
 }
 
 /**
@@ -83,23 +138,44 @@ export function augmentation(seed: number): Augmentation {
  *
  * The Philox key is the first 8 bytes, as two little-endian words, of SHA-256("semlink-augmentation-v1\n<seed>") with
  * the seed in decimal; words 0 to 2 of counter (image, view, 0, 0), divided by 2^32, are the draws of
- * {@link viewFromDraws}.
+ * {@link viewFromDraws}. Where blends are made, words u0, u1, u2 of counter (image, view, 1, 0), divided likewise, say
+ * whether this view is one (u0 < share), of which other image (floor(u1 x images)) and how much it keeps of its own
+ * (1/2 + u2 / 2); the other image's view has counter (image, view, 2, 0). Blends are mixup (Zhang et al., arXiv
+ * 1710.09412) that the teacher sees too: a student learns most from images on which the teacher is not certain, and is
+ * told about the very image it gets (Beyer et al., arXiv 2106.05237).
  */
 export class SeededViews {
   readonly #key0: number;
   readonly #key1: number;
+  readonly #blending: Blending;
   readonly #words = new Uint32Array(4);
 
-  constructor(seed: number) {
+  /** @param blending default: no view is a blend */
+  constructor(seed: number, blending: Blending = { share: 0, images: 0 }) {
     const digest = createHash('sha256').update(`semlink-augmentation-v1\n${seed}`).digest();
     this.#key0 = digest.readUInt32LE(0);
     this.#key1 = digest.readUInt32LE(4);
+    this.#blending = blending;
   }
 
   viewOf(image: number, view: number): ImageView {
     if (view === 0) return PLAIN_VIEW;
+    const own = this.#drawn(image, view, 0);
+    const { share, images } = this.#blending;
+    if (share === 0) return own;
+    const [kind, other, kept] = this.#uniform(image, view, 1);
+    if (kind >= share) return own;
+    const blend = { image: Math.floor(other * images), view: this.#drawn(image, view, 2), share: (1 + kept) / 2 };
+    return { ...own, blend };
+  }
+
+  #drawn(image: number, view: number, stream: number): ImageView {
+    return viewFromDraws(...this.#uniform(image, view, stream));
+  }
+
+  #uniform(image: number, view: number, stream: number): [number, number, number] {
     const words = this.#words;
-    philox4x32(words, image, view, 0, 0, this.#key0, this.#key1);
-    return viewFromDraws(words[0]! / 2 ** 32, words[1]! / 2 ** 32, words[2]! / 2 ** 32);
+    philox4x32(words, image, view, stream, 0, this.#key0, this.#key1);
+    return [words[0]! / 2 ** 32, words[1]! / 2 ** 32, words[2]! / 2 ** 32];
   }
 }

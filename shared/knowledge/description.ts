@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { create, fromJsonString, toJson } from '@bufbuild/protobuf';
-import type { Augmentation } from '../data/augment.js';
+import { type Augmentation, SeededViews } from '../data/augment.js';
 import {
   type KnowledgeDataSet,
   type KnowledgeDescription,
@@ -10,8 +10,12 @@ import {
 import { invalidArgument } from '../rpc/errors.js';
 import { KnowledgeFault, type KnowledgeFaultKind } from './fault.js';
 
-/** The version of the format that this code reads and writes. */
-export const FORMAT_VERSION = 1;
+/**
+ * Versions of the format: 2 has blended views, which a reader of version 1 would take for others than they are.
+ * Version 1 stays what sets without them are written in.
+ */
+const formatVersionOf = ({ blendShare }: { blendShare: number }) => (blendShare > 0 ? 2 : 1);
+const LATEST_FORMAT = 2;
 /** 14 KB of CIFAR-10 records at K = 4: what one range read brings. */
 const RECORDS_PER_BLOCK = 1000;
 /** The unit of work that survives a kill. */
@@ -45,7 +49,7 @@ export function describeKnowledge(plan: KnowledgePlan): KnowledgeDescription {
   const indexBytes = plan.dataSet.classes <= 256 ? 1 : 2;
   const featureSize = plan.featureSize ?? 0;
   const description = create(KnowledgeDescriptionSchema, {
-    formatVersion: FORMAT_VERSION,
+    formatVersion: formatVersionOf(plan.augmentation),
     dataSet: plan.dataSet,
     teacher: plan.teacher,
     augmentation: plan.augmentation,
@@ -69,11 +73,17 @@ export function descriptionProblem(
 ): { what: string; value: unknown; todo: string } | undefined {
   const { dataSet, teacher, augmentation } = d;
   const wrong = (what: string, value: unknown, todo: string) => ({ what, value, todo });
-  if (d.formatVersion !== FORMAT_VERSION) {
-    return wrong('format version', d.formatVersion, `this version of SemLink reads version ${FORMAT_VERSION}`);
+  if (d.formatVersion < 1 || d.formatVersion > LATEST_FORMAT) {
+    return wrong('format version', d.formatVersion, `this version of SemLink reads versions 1 to ${LATEST_FORMAT}`);
   }
   if (!dataSet || !teacher || !augmentation) {
     return wrong('a description without data set, teacher or augmentation', true, 'all three must be there');
+  }
+  if (!(augmentation.blendShare >= 0 && augmentation.blendShare <= 1)) {
+    return wrong('blend share', augmentation.blendShare, 'use 0 to 1');
+  }
+  if (d.formatVersion !== formatVersionOf(augmentation)) {
+    return wrong('format version', d.formatVersion, `blend share ${augmentation.blendShare} goes with the other one`);
   }
   if (dataSet.classes < 2 || dataSet.classes > 65_536) return wrong('classes', dataSet.classes, 'use 2 to 65536');
   if (dataSet.width < 1 || dataSet.height < 1) {
@@ -123,7 +133,7 @@ export function checkDescription(
   if (!description) throw new KnowledgeFault('malformed', `${where} does not describe its knowledge; make it anew`);
   const problem = descriptionProblem(description);
   if (!problem) return;
-  const kind = description.formatVersion === FORMAT_VERSION ? 'malformed' : 'foreign';
+  const kind = description.formatVersion <= LATEST_FORMAT ? 'malformed' : 'foreign';
   throw new KnowledgeFault(kind, `${where}: ${problem.what} is ${String(problem.value)}; ${problem.todo}`);
 }
 
@@ -172,4 +182,9 @@ export function requireKnowledge(description: KnowledgeDescription, expected: Ex
     const found = `${teacher!.name}, ${teacher!.sha256.slice(0, 12)}`;
     refuse('other-teacher', 'teacher', found, teacherSha256, 'choose another store, or teach anew into an empty one');
   }
+}
+
+/** The views of a set's images, blends included. */
+export function viewsOf({ augmentation, images }: KnowledgeDescription): SeededViews {
+  return new SeededViews(augmentation!.seed, { share: augmentation!.blendShare, images });
 }

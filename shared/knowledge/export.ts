@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
+import { viewsOf } from './description.js';
 import type { KnowledgeSet } from './knowledge-set.js';
 import type { RecordSelection } from './order.js';
 import { type RecordBatch, streamRecords } from './record-stream.js';
@@ -17,6 +18,9 @@ interface ExportRow {
   row_shift: number;
   column_shift: number;
   flip: boolean;
+  /** Of sets with blends: the other image, -1 where none shines through, and the share of the own one. */
+  other_image?: number;
+  own_share?: number;
   classes: number[];
   probabilities: number[];
   rest_per_class: number;
@@ -58,15 +62,19 @@ type Writer = (
 
 function* rowsOf(set: KnowledgeSet, { count, ids, firstId, records }: RecordBatch): Generator<ExportRow, void> {
   const { views, recordBytes } = set.description;
+  const seeded = hasBlends(set) ? viewsOf(set.description) : undefined;
   for (let i = 0; i < count; i++) {
     const id = ids ? ids[i]! : firstId + i;
     const record = set.codec.decode(records, i * recordBytes);
+    const [image, view] = [Math.floor(id / views), id % views];
+    const blend = seeded?.viewOf(image, view).blend;
     yield {
-      image: Math.floor(id / views),
-      view: id % views,
+      image,
+      view,
       row_shift: record.view.rowShift,
       column_shift: record.view.columnShift,
       flip: record.view.flip,
+      ...(seeded && { other_image: blend?.image ?? -1, own_share: blend?.share ?? 1 }),
       classes: record.classes,
       probabilities: record.probabilities,
       rest_per_class: record.restPerClass,
@@ -74,6 +82,8 @@ function* rowsOf(set: KnowledgeSet, { count, ids, firstId, records }: RecordBatc
     };
   }
 }
+
+const hasBlends = ({ description }: KnowledgeSet) => description.augmentation!.blendShare > 0;
 
 const writeJsonLines: Writer = async (set, file, batches, onRows) => {
   const out = createWriteStream(file);
@@ -98,8 +108,9 @@ const writeParquet: Writer = async (set, file, batches, onRows) => {
   const { fileWriter, ParquetWriter } = await import('hyparquet-writer');
   const { topK, featureSize } = set.description;
   const names = (name: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${name}_${i}`);
-  const integers = ['image', 'view', 'row_shift', 'column_shift', ...names('class', topK)];
-  const numbers = [...names('probability', topK), 'rest_per_class', ...names('feature', featureSize)];
+  const [others, shares] = hasBlends(set) ? [['other_image'], ['own_share']] : [[], []];
+  const integers = ['image', 'view', 'row_shift', 'column_shift', ...others, ...names('class', topK)];
+  const numbers = [...shares, ...names('probability', topK), 'rest_per_class', ...names('feature', featureSize)];
   const columns = [
     ...integers.map((name) => ({ name, type: 'INT32' as const })),
     { name: 'flip', type: 'BOOLEAN' as const },

@@ -155,6 +155,7 @@ describe('a fault is found and named, and never trained on:', () => {
     ['other-data-set', { dataSet: { ...samplePlan().dataSet, sha256: sha256Of('other data') } }],
     ['other-teacher', { teacher: { name: 'another', sha256: sha256Of('another') } }],
     ['other-augmentation', { augmentation: augmentation(8) }],
+    ['other-augmentation', { augmentation: augmentation(7, 0.5) }],
     ['misplaced', { topK: 5 }],
   ] as const)('a shard of a set with %s', async (kind, change) => {
     const other = sampleShards(sampleDescription(change))[1]!;
@@ -185,7 +186,7 @@ describe('a fault is found and named, and never trained on:', () => {
     await rm(at(MANIFEST));
     await expectFault('absent', store.url);
     const later = sampleDescription();
-    later.formatVersion = 2;
+    later.formatVersion = 3;
     const { file } = sampleShards(later)[0]!;
     await writeFile(at(files[0]!), file);
     await expect(storedShards(store, knowledge)).rejects.toMatchObject({ kind: 'foreign' });

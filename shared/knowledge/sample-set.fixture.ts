@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { augmentation, SeededViews } from '../data/augment.js';
+import { augmentation } from '../data/augment.js';
 import type { KnowledgeDescription, ShardEntry } from '../gen/semlink/v1/knowledge_pb.js';
-import { describeKnowledge, type KnowledgePlan } from './description.js';
+import { describeKnowledge, type KnowledgePlan, viewsOf } from './description.js';
 import { FolderStore } from './folder-store.js';
 import { publishManifest } from './publish.js';
 import { RecordCodec } from './record.js';
@@ -51,7 +51,7 @@ export function sampleShards(
   knowledge: KnowledgeDescription,
 ): { layout: ShardLayout; file: Uint8Array; entry: ShardEntry }[] {
   const codec = new RecordCodec(knowledge);
-  const seeded = new SeededViews(knowledge.augmentation!.seed);
+  const seeded = viewsOf(knowledge);
   const { views, featureSize } = knowledge;
   return shardRanges(knowledge).map((range) => {
     const layout = newShard(knowledge, range);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { colourModel, writeColourModel } from '../../services/teacher/onnx.fixture.js';
-import { SeededViews, writeView } from '../../shared/data/augment.js';
+import { SeededViews, writeImageView, writeView } from '../../shared/data/augment.js';
 import { cifar10DataSet } from '../../shared/data/labelled-images.js';
 import { FolderStore } from '../../shared/knowledge/folder-store.js';
 import { KnowledgeSet } from '../../shared/knowledge/knowledge-set.js';
@@ -50,6 +50,13 @@ async function contentOf(name: string): Promise<Record<string, string>> {
   );
 }
 
+/** The server's model, on an image that the teacher was shown: planes R, G, B of pixel / 255. */
+function serverLogits(rgb: Uint8Array): number[] {
+  const logits = Array<number>(10).fill(0);
+  for (let i = 0; i < 3072; i++) logits[i % 10]! += rgb[3 * (i % 1024) + Math.floor(i / 1024)]! / 255 / 40;
+  return logits;
+}
+
 /** The shards that are there. */
 async function shardsOf(name: string): Promise<string[]> {
   if (!existsSync(store(name))) return [];
@@ -89,9 +96,7 @@ describe('semlink teach', () => {
     expect(record.view).toEqual(views.viewOf(image, view));
     const rgb = new Uint8Array(3072);
     writeView(data.rgb, image * 3072, data, record.view, rgb, 0);
-    // The server's model, on what the record says the teacher saw: planes R, G, B of pixel / 255.
-    const logits = Array<number>(10).fill(0);
-    for (let i = 0; i < 3072; i++) logits[i % 10]! += rgb[3 * (i % 1024) + Math.floor(i / 1024)]! / 255 / 40;
+    const logits = serverLogits(rgb);
     expect(record.classes[0]).toBe(logits.indexOf(Math.max(...logits)));
     const raw = logits.map((z) => Math.exp(z - Math.max(...logits)));
     const sum = raw.reduce((a, b) => a + b, 0);
@@ -150,6 +155,41 @@ describe('semlink teach', () => {
     expect(server.images).toBe(5 * VIEWS + 1);
     expect((await semlink(['knowledge', 'verify', '--store', store('mended')])).status).toBe(0);
   });
+
+  it('shows the teacher blended views where that is asked for, and says so everywhere', async () => {
+    const what = ['--images', '500', '--views', `${VIEWS}`, '--blend-share', '0.8'];
+    const blending = ['teach', '--teacher', remote(), ...what, '--store', store('blended')];
+    expect((await semlink(blending)).status).toBe(0);
+    const data = await cifar10DataSet('train');
+    const set = await KnowledgeSet.open(new FolderStore(store('blended')));
+    const views = new SeededViews(1, { share: 0.8, images: 500 });
+    const blends = Array.from({ length: 500 * VIEWS }, (_, i) => i).filter(
+      (i) => views.viewOf(Math.floor(i / VIEWS), i % VIEWS).blend,
+    );
+    // All but the first view of four, and of those four in five.
+    expect(Math.abs(blends.length / (500 * VIEWS) - 0.6)).toBeLessThan(0.05);
+    const id = blends[100]!;
+    const [image, view] = [Math.floor(id / VIEWS), id % VIEWS];
+    const record = set.codec.decode(await set.readRecords([id]), 0);
+    const rgb = new Uint8Array(3072);
+    writeImageView(data, image, views.viewOf(image, view), rgb, 0);
+    const logits = serverLogits(rgb);
+    expect(record.classes[0]).toBe(logits.indexOf(Math.max(...logits)));
+    const { stdout } = await semlink(['knowledge', 'describe', '--store', store('blended')]);
+    expect(stdout).toContain('mirror-shift-flip-blend 1, seed 1, shift 4, 0.8 of them blended');
+
+    for (const ending of ['jsonl', 'parquet']) {
+      const out = ['--out', store(`blended.${ending}`)];
+      expect((await semlink(['knowledge', 'export', '--store', store('blended'), ...out])).status).toBe(0);
+    }
+    const line = JSON.parse((await readFile(store('blended.jsonl'), 'utf8')).split('\n')[id]!) as object;
+    const { blend } = views.viewOf(image, view);
+    expect(line).toMatchObject({ image, view, other_image: blend!.image, own_share: blend!.share });
+    const { asyncBufferFromFile, parquetReadObjects } = await import('hyparquet');
+    const rows = await parquetReadObjects({ file: await asyncBufferFromFile(store('blended.parquet')) });
+    expect(rows[id]).toMatchObject({ image, view, other_image: blend!.image, own_share: blend!.share });
+    expect(rows[0]).toMatchObject({ image: 0, view: 0, other_image: -1, own_share: 1 });
+  }, 60_000);
 
   it('refuses a store that holds other knowledge', async () => {
     const { status, stderr } = await semlink(teach('whole', '--seed', '2'));

@@ -104,11 +104,12 @@ export const knowledge = commandOf('knowledge', 'Looks after stored knowledge.',
 function descriptionText(d: KnowledgeDescription, url: string): string {
   const { dataSet, teacher, augmentation } = d;
   const feature = d.featureSize > 0 ? `, ${d.featureSize} values of the projected feature` : '';
+  const blends = augmentation!.blendShare > 0 ? `, ${augmentation!.blendShare} of them blended` : '';
   return `${[
     `store         ${url}`,
     `data set      ${dataSet!.name}, ${dataSet!.images} images ${dataSet!.width} x ${dataSet!.height}, ${dataSet!.classes} classes, sha256 ${dataSet!.sha256}`,
     `teacher       ${teacher!.name}, sha256 ${teacher!.sha256}`,
-    `augmentation  ${augmentation!.name} ${augmentation!.version}, seed ${augmentation!.seed}, shift ${augmentation!.shift}, sha256 ${augmentation!.sha256}`,
+    `augmentation  ${augmentation!.name} ${augmentation!.version}, seed ${augmentation!.seed}, shift ${augmentation!.shift}${blends}, sha256 ${augmentation!.sha256}`,
     `records       ${d.images} images x ${d.views} views = ${d.images * d.views}`,
     `record        ${d.recordBytes} bytes: view, top ${d.topK} of ${dataSet!.classes}${feature}`,
   ].join('\n')}\n`;

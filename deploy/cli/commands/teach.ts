@@ -62,6 +62,10 @@ const definition = defineConfig({
     views: option(z.int().min(1).max(65_535).default(10), {
       description: 'Views of each image; the first is the image itself, the others are shifted and flipped.',
     }),
+    blendShare: option(z.number().min(0).max(1).default(0), {
+      description:
+        'Share of the views, the first left out, through which another image shines (mixup): what a teacher says of those tells a student more.',
+    }),
     k: option(z.int().min(1).max(255).optional(), {
       description: 'Most probable classes stored a view; default: 4 of CIFAR-10, 7 of CIFAR-100 (14 and 23 bytes).',
     }),
@@ -151,7 +155,7 @@ export const teach: Command = {
     const knowledge = describeKnowledge({
       dataSet: { ...data, images: data.count },
       teacher,
-      augmentation: augmentation(config.seed),
+      augmentation: augmentation(config.seed, config.blendShare),
       images: config.images ?? data.count,
       views: config.views,
       topK: config.k ?? TOP_K[config.dataset],
