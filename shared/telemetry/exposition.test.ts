@@ -1,6 +1,19 @@
 import { Counter, Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
+import type { MeasuredAnswer } from './answer-metrics.js';
 import { ExpositionWriter, wantsOpenMetrics } from './exposition.js';
+import { ServiceMetrics } from './metrics.js';
+
+const ANSWER: MeasuredAnswer = {
+  linkId: '',
+  captureTimeUnixNano: 0n,
+  outcome: { case: undefined },
+  channelUses: 8,
+  snrDb: 10,
+  payloadBytes: 32,
+  trueLabel: 1,
+  traceparent: '',
+};
 
 describe('wantsOpenMetrics', () => {
   it.each([
@@ -28,11 +41,23 @@ describe('wantsOpenMetrics', () => {
 });
 
 describe('ExpositionWriter', () => {
+  it('renders a thousand links in one turn of the event loop: under load each one more is waited for', async () => {
+    const metrics = new ServiceMetrics('receiver-decoder', { linkLimit: 2_000 });
+    for (let i = 0; i < 1_000; i++) metrics.observeAnswers([{ ...ANSWER, linkId: `link-${i}` }], 1n);
+    let turned = false;
+    setImmediate(() => {
+      turned = true;
+    });
+    const { body } = await new ExpositionWriter(metrics.registry).render('application/openmetrics-text');
+    expect(turned).toBe(false);
+    expect(body.length).toBeGreaterThan(200_000);
+  });
+
   it('gives the event loop turns while it renders much, and each scrape its own format', async () => {
     const registry = new Registry();
     for (const name of ['semlink_one_total', 'semlink_two_total']) {
       const counter = new Counter({ name, help: 'Help.', labelNames: ['link'], registers: [registry] });
-      for (let i = 0; i < 3_000; i++) counter.inc({ link: `link-${i}` });
+      for (let i = 0; i < 20_000; i++) counter.inc({ link: `link-${i}` });
     }
     const writer = new ExpositionWriter(registry);
     let turns = 0;

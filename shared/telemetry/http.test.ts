@@ -35,6 +35,7 @@ describe('the telemetry server', () => {
 
   test('knows its paths and methods', async () => {
     expect((await get('/metrics?x=1')).headers.get('content-type')).toContain('text/plain; version=0.0.4');
+    expect((await get('/metrics')).headers.get('server-timing')).toMatch(/^render;dur=\d+\.\d\d$/);
     expect(await get('/')).toMatchObject({ status: 404 });
     const post = await get('/metrics', { method: 'POST', body: 'x' });
     expect(post).toMatchObject({ status: 405 });

@@ -36,6 +36,8 @@ interface Reply {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
+  /** What making the body took, ms. */
+  readonly renderMs?: number;
 }
 
 const TEXT = 'text/plain; charset=utf-8';
@@ -90,7 +92,11 @@ async function answer(
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return { status: 405, contentType: TEXT, body: `${request.method} is not allowed here; use GET.\n` };
   }
-  if (path === '/metrics') return { status: 200, ...(await render(request.headers.accept)) };
+  if (path === '/metrics') {
+    const start = performance.now();
+    const exposition = await render(request.headers.accept);
+    return { status: 200, ...exposition, renderMs: performance.now() - start };
+  }
   if (path === '/healthz') return { status: 200, contentType: TEXT, body: 'alive\n' };
   const { ready, reason } = await readiness();
   return {
@@ -100,11 +106,14 @@ async function answer(
   };
 }
 
-function send(request: IncomingMessage, response: ServerResponse, { status, contentType, body }: Reply): void {
+function send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
+  const { status, contentType, body, renderMs } = reply;
   response.writeHead(status, {
     'content-type': contentType,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
+    // Tells a slow scrape's two causes apart: the text, and the wait for this process.
+    ...(renderMs === undefined ? {} : { 'server-timing': `render;dur=${renderMs.toFixed(2)}` }),
     ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
   });
   response.end(request.method === 'HEAD' ? undefined : body);

@@ -32,6 +32,37 @@ describe('SeriesMetric', () => {
     }
   });
 
+  it('writes what has changed, however many series there are', async () => {
+    const ours = new Registry();
+    const theirs = new Registry();
+    const series = new SeriesMetric(ours, counter);
+    const { name, help } = counter;
+    const plain = new Counter({ name, help, labelNames: counter.labels, registers: [theirs] });
+    const add = (link: string, amount: number) => {
+      series.of({ link, what: 'w' }).add(amount);
+      plain.inc({ link, what: 'w' }, amount);
+    };
+    const compare = async () => {
+      const accept = 'application/openmetrics-text';
+      expect(await new ExpositionWriter(ours).render(accept)).toEqual(
+        await new ExpositionWriter(theirs).render(accept),
+      );
+    };
+    for (let i = 0; i < 130; i++) add(`link-${i}`, 0);
+    await compare();
+    await compare();
+    add('link-0', 1);
+    add('link-129', 2);
+    add('link-130', 0);
+    await compare();
+    add('link-64', 0.5);
+    await compare();
+    series.reset();
+    plain.reset();
+    for (let i = 0; i <= 130; i++) plain.inc({ link: `link-${i}`, what: 'w' }, 0);
+    await compare();
+  });
+
   it('has one series a set of values, and refuses a histogram', () => {
     const metric = new SeriesMetric(new Registry(), counter);
     expect(metric.of({ link: 'a', what: 'b' })).toBe(metric.of({ link: 'a', what: 'b' }));

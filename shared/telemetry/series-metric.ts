@@ -36,9 +36,38 @@ export class Series {
   }
 }
 
+/** Series whose lines are kept together. */
+const BLOCK_SERIES = 64;
+
+/**
+ * Some series of a metric and their lines as they were last written. Of many links that are known few are in use at a time,
+ * so from scrape to scrape most lines stay what they were; what is kept is no more than what a scrape is long.
+ */
+class Block {
+  readonly series: Series[] = [];
+  readonly #values = new Float64Array(BLOCK_SERIES);
+  #written = 0;
+  #text = '';
+
+  render(): string {
+    let same = this.#written === this.series.length;
+    for (const [i, { value }] of this.series.entries()) {
+      if (value === this.#values[i]) continue;
+      this.#values[i] = value;
+      same = false;
+    }
+    if (same) return this.#text;
+    let text = '';
+    for (const { line, value } of this.series) text += `\n${line}${written(value)}`;
+    this.#text = text;
+    this.#written = this.series.length;
+    return text;
+  }
+}
+
 /**
  * A counter or gauge that is changed once a frame and has a series a link. Whoever counts holds the series, so counting is
- * an addition; a scrape of a thousand links is a thousand strings put together, where prom-client makes objects of each,
+ * an addition; a scrape writes again what has changed since the last one, where prom-client makes objects of all series,
  * sorts labels and escapes them anew.
  */
 export class SeriesMetric implements SelfRendering {
@@ -48,6 +77,7 @@ export class SeriesMetric implements SelfRendering {
   readonly type: 'counter' | 'gauge';
   readonly aggregator = 'sum';
   readonly #series = new Map<string, Series>();
+  readonly #blocks: Block[] = [];
 
   /** @param definition a counter or gauge of names.ts */
   constructor(registry: Registry, { name, help, type }: MetricDefinition) {
@@ -66,6 +96,8 @@ export class SeriesMetric implements SelfRendering {
     if (!series) {
       series = new Series(this.name, labels);
       this.#series.set(key, series);
+      if (this.#series.size % BLOCK_SERIES === 1) this.#blocks.push(new Block());
+      this.#blocks.at(-1)!.series.push(series);
     }
     return series;
   }
@@ -74,7 +106,7 @@ export class SeriesMetric implements SelfRendering {
     const { help, type } = this;
     const family = openMetrics && type === 'counter' ? this.name.replace(/_total$/, '') : this.name;
     let text = `# HELP ${family} ${help}\n# TYPE ${family} ${type}`;
-    for (const { line, value } of this.#series.values()) text += `\n${line}${written(value)}`;
+    for (const block of this.#blocks) text += block.render();
     return text;
   }
 

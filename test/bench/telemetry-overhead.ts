@@ -7,7 +7,8 @@
  * meets all of them: telemetry off; metrics alone; and metrics with 1 % and with 100 % of the images traced, to a collector
  * that keeps nothing. Compared are images a second of the clock and of the services' processor time, as medians over
  * rounds of the ratio to `off` in the same round. Then every service of a link that knows `--links` links, each with a label
- * of its own, is scraped in both formats while it is loaded.
+ * of its own, is scraped in both formats while it is loaded, by a process of its own that also says which part of the time
+ * is waiting for the service and which is rendering (scraper.ts).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,6 +24,7 @@ import { compiledModule } from '../../shared/build/compiled.js';
 import { defineConfig, loadConfigOrExit, option } from '../../shared/config/index.js';
 import { SERVICES } from '../../shared/telemetry/index.js';
 import { meetLinks } from './many-links.js';
+import type { ScrapeTimes } from './scraper.js';
 
 const definition = defineConfig({
   name: 'telemetry-overhead',
@@ -42,7 +44,7 @@ const definition = defineConfig({
       },
     ),
     links: option(z.int().min(1).max(10_000).default(1_000), { description: 'Links known when /metrics is timed.' }),
-    scrapes: option(z.int().min(1).max(10_000).default(40), { description: 'Scrapes of each service and format.' }),
+    scrapes: option(z.int().min(1).max(10_000).default(100), { description: 'Scrapes of each service and format.' }),
     json: option(z.string().optional(), { description: 'Also write the results to this file.', placeholder: 'FILE' }),
   },
 });
@@ -120,21 +122,16 @@ const { link, target } = kinds['one per cent'];
 await meetLinks(target.address, target.images, config.links);
 const load = measureLink(target, shape, { ...measuring, seconds: 1e6 }).catch(() => undefined);
 await wait(config.warmSeconds * 1e3);
+const urls = new Map(SERVICES.map((role) => [`http://${link.processes[role].metricsAddress}`, role]));
+const scraper = spawn(
+  process.execPath,
+  [fileURLToPath(compiledModule('test/bench/scraper.ts')), String(config.scrapes), ...urls.keys()],
+  { stdio: ['ignore', 'pipe', 'inherit'] },
+);
 const scrapes = [];
-for (const accept of ['text/plain', 'application/openmetrics-text; version=1.0.0']) {
-  for (const role of SERVICES) {
-    const url = `http://${link.processes[role].metricsAddress}/metrics`;
-    const times: number[] = [];
-    let bytes = 0;
-    for (let i = 0; i < config.scrapes; i++) {
-      const start = performance.now();
-      bytes = (await (await fetch(url, { headers: { accept } })).text()).length;
-      times.push(performance.now() - start);
-      await wait(50);
-    }
-    const rounded = (ms: number) => Number(ms.toFixed(1));
-    scrapes.push({ role, accept, bytes, median_ms: rounded(median(times)), max_ms: rounded(Math.max(...times)) });
-  }
+for await (const line of createInterface({ input: scraper.stdout! })) {
+  const { url, ...times } = JSON.parse(line) as ScrapeTimes;
+  scrapes.push({ role: urls.get(url), ...times });
 }
 const result = {
   load: config.load,
