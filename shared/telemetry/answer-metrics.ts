@@ -19,7 +19,8 @@ export type MeasuredAnswer = Pick<
   | 'trueLabel'
   | 'payloadBytes'
   | 'traceparent'
->;
+> &
+  Partial<Pick<FrameResult, 'modelVersion'>>;
 
 const ORIGINS: ReadonlySet<string> = new Set(SERVICES);
 

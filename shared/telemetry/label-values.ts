@@ -55,6 +55,10 @@ export const LABELS = {
     meaning: 'Complex channel uses of the frame.',
     values: { of: { labelledBySnr: LENGTHS, correctBySnr: LENGTHS } },
   },
+  model: {
+    meaning: 'Version of the model that the frame was encoded and decoded with.',
+    values: { bound: 'the first 8 models that answered, then `other`' },
+  },
   reason: {
     meaning: 'Why: of a rate decision, or of a frame that the air did not carry.',
     values: {

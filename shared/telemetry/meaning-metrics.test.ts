@@ -67,4 +67,42 @@ describe('MeaningMetrics', () => {
     expect(seen.value('semlink_disagreed_total', { link: 'a' })).toBe(1);
     expect(seen.value('semlink_disagreed_total', { link: 'other' })).toBe(1);
   });
+
+  it('counts answers, accuracy and confidence of each model, of few models', async () => {
+    const metrics = new ServiceMetrics('receiver-decoder', { processMetrics: false });
+    const answer = (modelVersion: string, label: number, confidence: number, trueLabel?: number) =>
+      metrics.observeAnswers(
+        [
+          {
+            linkId: 'a',
+            captureTimeUnixNano: 0n,
+            outcome: {
+              case: 'classification',
+              value: { $typeName: 'semlink.v1.Classification', label, confidence, probabilities: [] },
+            },
+            channelUses: 8,
+            payloadBytes: 32,
+            traceparent: '',
+            modelVersion,
+            ...(trueLabel !== undefined && { trueLabel }),
+          },
+        ],
+        1n,
+      );
+    answer('new', 1, 0.5, 2);
+    answer('new', 1, 0.9);
+    answer('old', 1, 0.97, 1);
+    answer('', 1, 0.97, 1);
+    for (let i = 0; i < 20; i++) answer(`later-${i}`, 1, 0.97, 1);
+    const seen = parseExposition(await metrics.registry.metrics());
+    const of = (name: string, model: string) => seen.value(`semlink_${name}`, { model });
+    expect(of('labelled_by_model_total', 'new')).toBe(1);
+    expect(of('correct_by_model_total', 'new')).toBe(0);
+    expect(of('confidence_by_model_ratio_count', 'new')).toBe(2);
+    expect(of('confidence_by_model_ratio_sum', 'new')).toBeCloseTo(1.4);
+    expect(of('correct_by_model_total', 'old')).toBe(1);
+    // new, old and six more have their own.
+    expect(of('labelled_by_model_total', 'other')).toBe(14);
+    expect(seen.samples.filter(({ name }) => name === 'semlink_labelled_by_model_total')).toHaveLength(9);
+  });
 });

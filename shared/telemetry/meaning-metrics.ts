@@ -1,10 +1,10 @@
 import type { Registry } from 'prom-client';
 import type { Classification } from '../gen/semlink/v1/frame_pb.js';
-import type { LinkLabels } from './bounded-labels.js';
+import { BoundedLabels, type LinkLabels } from './bounded-labels.js';
 import { FrameHistogram, type HistogramSeries } from './frame-histogram.js';
 import { GridCounter } from './grid-counter.js';
 import { LENGTHS, METRICS, SNR_STEPS } from './names.js';
-import { SeriesMetric } from './series-metric.js';
+import { type Series, SeriesMetric } from './series-metric.js';
 
 /** The parts of an answer, besides the classification, that tell under which circumstances it was made. */
 export interface AnswerCircumstances {
@@ -13,7 +13,12 @@ export interface AnswerCircumstances {
   readonly snrDb?: number | undefined;
   /** k */
   readonly channelUses: number;
+  /** Of the model that encoded and decoded the frame; '' or undefined: it is not known. */
+  readonly modelVersion?: string | undefined;
 }
+
+/** Models with label values of their own: those that are served at once are few. */
+const MODEL_LIMIT = 8;
 
 const LOWEST_STEP_DB = Number(SNR_STEPS[1]);
 
@@ -26,6 +31,7 @@ export class MeaningMetrics {
   readonly #rechecked: SeriesMetric;
   readonly #disagreed: SeriesMetric;
   readonly #links: LinkLabels;
+  readonly #models: ModelMetrics;
 
   constructor(registry: Registry, links: LinkLabels) {
     this.#links = links;
@@ -35,12 +41,23 @@ export class MeaningMetrics {
     this.#bits = new FrameHistogram(registry, METRICS.semanticBits).labels({});
     this.#rechecked = new SeriesMetric(registry, METRICS.rechecked);
     this.#disagreed = new SeriesMetric(registry, METRICS.disagreed);
+    this.#models = new ModelMetrics(registry);
   }
 
   /** One classification on its way back. */
-  observe({ label, confidence }: Classification, { trueLabel, snrDb, channelUses }: AnswerCircumstances): void {
-    if (Number.isFinite(confidence)) this.#confidence.observe(confidence);
-    if (trueLabel === undefined || snrDb === undefined) return;
+  observe({ label, confidence }: Classification, circumstances: AnswerCircumstances): void {
+    const { trueLabel, snrDb, channelUses, modelVersion } = circumstances;
+    const model = modelVersion ? this.#models.of(modelVersion) : undefined;
+    if (Number.isFinite(confidence)) {
+      this.#confidence.observe(confidence);
+      model?.confidence.observe(confidence);
+    }
+    if (trueLabel === undefined) return;
+    if (model) {
+      model.labelled.value++;
+      if (label === trueLabel) model.correct.value++;
+    }
+    if (snrDb === undefined) return;
     const step = snrStep(snrDb);
     const length = lengthIndex(channelUses);
     this.#labelled.add(step, length);
@@ -57,6 +74,42 @@ export class MeaningMetrics {
     const link = this.#links.fold(linkId);
     this.#rechecked.of({ link }).add(1);
     this.#disagreed.of({ link }).add(agrees ? 0 : 1);
+  }
+}
+
+/** What is measured of the answers of one model. */
+interface ModelSeries {
+  readonly labelled: Series;
+  readonly correct: Series;
+  readonly confidence: HistogramSeries;
+}
+
+/** The same of each model: how a canary does beside the rest. */
+class ModelMetrics {
+  readonly #labelled: SeriesMetric;
+  readonly #correct: SeriesMetric;
+  readonly #confidence: FrameHistogram;
+  readonly #labels = new BoundedLabels(MODEL_LIMIT);
+  readonly #series = new Map<string, ModelSeries>();
+
+  constructor(registry: Registry) {
+    this.#labelled = new SeriesMetric(registry, METRICS.labelledByModel);
+    this.#correct = new SeriesMetric(registry, METRICS.correctByModel);
+    this.#confidence = new FrameHistogram(registry, METRICS.confidenceByModel);
+  }
+
+  of(version: string): ModelSeries {
+    const model = this.#labels.fold(version);
+    let series = this.#series.get(model);
+    if (!series) {
+      series = {
+        labelled: this.#labelled.of({ model }),
+        correct: this.#correct.of({ model }),
+        confidence: this.#confidence.labels({ model }),
+      };
+      this.#series.set(model, series);
+    }
+    return series;
   }
 }
 

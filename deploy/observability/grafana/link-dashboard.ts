@@ -107,6 +107,31 @@ const meaning = () => [
       { expr: plain(RECORDED.disagreement, link), legend: 'disagreement {{link}}' },
     ],
   }),
+  curves({
+    title: 'Accuracy by model, 15 minutes',
+    description: 'Labelled images answered right by each model that is served: a canary beside the rest.',
+    unit: 'percentunit',
+    max: 1,
+    width: 8,
+    queries: [{ expr: plain(RECORDED.accuracyByModel), legend: '{{model}}' }],
+  }),
+  curves({
+    title: 'Confidence by model, 15 minutes',
+    description: 'How sure each model is; where no labels are known this is what there is to compare.',
+    unit: 'percentunit',
+    max: 1,
+    width: 8,
+    queries: [{ expr: plain(RECORDED.confidenceByModel), legend: '{{model}}' }],
+  }),
+  curves({
+    title: 'Answers by model, 15 minutes',
+    description: 'Share of the answers that each model gives.',
+    unit: 'percentunit',
+    max: 1,
+    stack: true,
+    width: 8,
+    queries: [{ expr: plain(RECORDED.answersByModel), legend: '{{model}}' }],
+  }),
 ];
 
 const lateness = () => [
