@@ -6,6 +6,8 @@ export interface Link {
   readonly random: LinkRandom;
   /** Symbols carried so far. */
   position: number;
+  /** It was put there, by a snapshot, and has carried nothing since. */
+  placed: boolean;
   readonly air: AirState;
 }
 
@@ -45,6 +47,7 @@ export class LinkMemory {
     const link = this.#old.get(linkId) ?? {
       random: new LinkRandom(this.#seed, linkId),
       position: 0,
+      placed: false,
       air: { freeAtMs: 0, lastArrivalMs: 0 },
     };
     this.#old.delete(linkId);

@@ -98,4 +98,25 @@ describe('Links', () => {
     expect(() => some.setChannel('a', { ...fading, snrDb: Number.NaN })).toThrow('snr_db is NaN');
     expect(some.channelOf('a').settings).toEqual(fading);
   });
+
+  it('goes on where a link was elsewhere, and never back', () => {
+    const [one, other] = [links(), links()];
+    one.propagate('a', ones(10));
+    const next = ones(4);
+    one.propagate('a', next);
+    other.goOn('a', 10);
+    other.goOn('a', 6);
+    const moved = ones(4);
+    expect(other.propagate('a', moved).position).toBe(10);
+    expect(moved).toEqual(next);
+  });
+
+  it('begins where a link was put, whatever who sends for it has counted', () => {
+    const some = links();
+    some.moveTo('a', 3);
+    some.goOn('a', 50);
+    expect(some.propagate('a', ones(4)).position).toBe(3);
+    some.goOn('a', 50);
+    expect(some.propagate('a', ones(4)).position).toBe(50);
+  });
 });

@@ -92,6 +92,7 @@ export class Links {
     const time = takeAir(settings.air, link, k, position, settings.air.realTime ? performance.now() : 0);
     const { gains, blockSymbols, noisePower, erased, snrDb = model.snrDb } = model.apply(symbols, link, symbols);
     link.position += k;
+    link.placed = false;
     const { name } = model;
     return { gains, blockSymbols, noisePower, ...(erased && { erased }), model: name, snrDb, position, time };
   }
@@ -117,6 +118,7 @@ export class Links {
     const { position } = link;
     waitFor(settings.air, link.air, performance.now());
     link.position += symbols.length / 2;
+    link.placed = false;
     const { name, snrDb } = model;
     const passage = model.applyLater(symbols, symbols).then((effect): Passage => {
       const time = takeAir(settings.air, link, symbols.length / 2, position, performance.now());
@@ -238,9 +240,21 @@ export class Links {
     );
   }
 
+  /**
+   * A link comes from elsewhere where it had come as far as `position`, symbols: it goes on from there. A link that is known
+   * here to be as far or further stays where it is, so that nothing of its channel comes twice; and one that was put
+   * somewhere (`moveTo`) begins there.
+   */
+  goOn(linkId: string, position: number): void {
+    const link = this.#memory.use(linkId);
+    if (position > link.position && !link.placed) link.position = position;
+  }
+
   /** Puts a link to a position, symbols. */
   moveTo(linkId: string, position: number): void {
-    this.#memory.use(linkId).position = position;
+    const link = this.#memory.use(linkId);
+    link.position = position;
+    link.placed = true;
   }
 
   /** Hears of every change, after it. Returns what ends that. */

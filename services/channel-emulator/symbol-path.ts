@@ -8,7 +8,7 @@ import {
   type SymbolFrame,
 } from '../../shared/gen/semlink/v1/frame_pb.js';
 import type { ReceiveRequest, ReceiveResponse } from '../../shared/gen/semlink/v1/receiver_decoder_pb.js';
-import { Code, resourceExhausted, SemlinkError, toSemlinkError } from '../../shared/rpc/errors.js';
+import { Code, invalidArgument, resourceExhausted, SemlinkError, toSemlinkError } from '../../shared/rpc/errors.js';
 import { errorResult, frameOverheadBytes } from '../../shared/rpc/frame-result.js';
 import type { FrameStreamClient } from '../../shared/rpc/frame-stream-client.js';
 import type { FrameStream } from '../../shared/rpc/frame-stream-server.js';
@@ -45,6 +45,12 @@ export interface SymbolPathParts {
  */
 const linkShare = 1 / 4;
 
+/** Links that a stream remembers to have seen. */
+const mostLinks = 16_384;
+
+/** 2^52 symbols: at any rate of symbols centuries, and whole numbers stay whole. */
+const largestPosition = 2n ** 52n;
+
 /** The frames of one stream on their way from the transmitter over the air to the receiver. */
 export class SymbolPath {
   readonly #parts: SymbolPathParts;
@@ -55,6 +61,8 @@ export class SymbolPath {
   readonly #held = new Map<string, number>();
   /** Link of the stream's first frame; undefined once there was another. */
   #onlyLink: string | undefined = '';
+  /** Links that have come on this stream. */
+  readonly #links = new Set<string>();
 
   constructor(parts: SymbolPathParts, ends: { stream: FrameStream; downstream: Downstream; mark: StreamMark }) {
     this.#parts = parts;
@@ -90,6 +98,7 @@ export class SymbolPath {
     try {
       const { linkId, sequence } = frame.header!;
       if (this.#onlyLink !== undefined && this.#onlyLink !== linkId) this.#newLink(linkId);
+      if (!this.#links.has(linkId)) this.#firstOf(linkId, frame.position);
       if (this.#held.size > 0 && this.#onlyLink === undefined) this.#checkShare(linkId, frame);
       if (!links.isOutside(linkId)) {
         const symbols = decodeSymbols(frame, this.#room(frame.channelUses));
@@ -210,6 +219,21 @@ export class SymbolPath {
     return channelUses >= 1 && channelUses <= maxChannelUses ? kernel.room(channelUses) : undefined;
   }
 
+  /** The stream's first frame of a link, which may have been elsewhere before. @throws SemlinkError INVALID_ARGUMENT */
+  #firstOf(linkId: string, position: bigint): void {
+    if (position > largestPosition) {
+      throw invalidArgument(
+        'position',
+        position,
+        `use the symbols that the link has carried, at most ${largestPosition}`,
+      );
+    }
+    // Once more is no harm; remembering every link there ever was would cost memory.
+    if (this.#links.size >= mostLinks) this.#links.clear();
+    this.#links.add(linkId);
+    if (position > 0n) this.#parts.links.goOn(linkId, Number(position));
+  }
+
   #newLink(linkId: string): void {
     this.#onlyLink = this.#onlyLink === '' ? linkId : undefined;
   }
@@ -294,8 +318,12 @@ export function traceFailure(
   });
 }
 
-/** A frame that failed after the air has cost the air all the same: says so where the answer does not. */
+/**
+ * Where the link was at a frame that has passed the air; and where that failed afterwards, that it has cost the air all the
+ * same.
+ */
 export function withPassage(result: FrameResult, frame: SymbolFrame): FrameResult {
+  if (frame.channel) result.position = frame.channel.position;
   if (result.outcome.case !== 'error' || result.channelUses > 0 || !frame.channel) return result;
   result.channelUses = frame.channelUses;
   result.payloadBytes = frame.iq.length;

@@ -80,4 +80,25 @@ describe('LinkTable', () => {
     }
     expect(links.decide('a', model, NOW).channelUses).toBe(2);
   });
+
+  it('knows where a link is, by what was sent and by what the emulator says', () => {
+    const links = tableOf();
+    expect(links.leave('a', 8)).toEqual({ position: 0, sent: 0 });
+    expect(links.leave('a', 4)).toEqual({ position: 8, sent: 8 });
+    // Others have sent for it before: 100 symbols, heard of when two more frames are on their way.
+    links.arrived('a', 0, 100);
+    expect(links.leave('a', 4)).toEqual({ position: 112, sent: 12 });
+    links.arrived('a', 8, 108);
+    // Put back to 20 by a snapshot before the third; an answer that is late says nothing any more.
+    links.arrived('a', 12, 20);
+    links.arrived('a', 8, 108);
+    expect(links.leave('a', 1)).toEqual({ position: 24, sent: 16 });
+    // Frames that were lost on their way have not moved it: it is not before its beginning.
+    links.arrived('a', 16, 0);
+    expect(links.leave('a', 1).position).toBe(1);
+    // Forgotten: what comes back of earlier frames is not of the new count.
+    for (const other of ['b', 'c', 'd']) links.leave(other, 1);
+    links.arrived('a', 16, 500);
+    expect(links.leave('a', 1)).toEqual({ position: 0, sent: 0 });
+  });
 });

@@ -59,7 +59,7 @@ export interface TransmitterParts {
   hop: StreamLimits & { frameTimeoutMs: number; reconnectWaitMs: number };
 }
 
-type Downstream = FrameStreamClient<SymbolFrame, PropagateRequest, PropagateResponse, Taken>;
+type Downstream = FrameStreamClient<SymbolFrame, PropagateRequest, PropagateResponse, Leaving>;
 
 /** Where the frames of a message came from and go to, and when they came. */
 export interface Taken {
@@ -73,6 +73,12 @@ export interface Taken {
   clientTraces: boolean;
   /** Of a sampled frame, which has a copy of its own. */
   trace: FrameTrace | undefined;
+}
+
+/** A frame on its way to the air, and what its link had sent before it (`LinkTable.leave`). */
+interface Leaving {
+  taken: Taken;
+  sent: number;
 }
 
 /** A frame on its way through the encoder. */
@@ -151,7 +157,8 @@ function openDownstream(parts: TransmitterParts, upstream: FrameStream): Downstr
     peers: channel.peers((client) => client.propagate()),
     toRequest: (frames) => Object.assign(create(PropagateRequestSchema), { frames }),
     bytesOf: (frame) => frame.iq.length,
-    onResult: (result, taken, frame) => {
+    onResult: (result, { taken, sent }, frame) => {
+      if (result.position !== undefined) links.arrived(result.linkId, sent, Number(result.position));
       if (taken.trace || result.outcome.case === 'error') traceAnswer(telemetry, result, frame.header, taken, frame);
       upstream.answer(result);
     },
@@ -222,6 +229,7 @@ function sendOn(parts: TransmitterParts, encoding: Encoding, symbols: Float32Arr
   try {
     const { iq, scale } = encodeSymbols(parts.symbolFormat, symbols);
     if (taken.trace) traceEncoding(parts.telemetry, encoding, taken.trace, timings);
+    const { position, sent } = parts.links.leave(frame.header!.linkId, decision.channelUses);
     // As literals: `create` takes several times as long, and this is done for every frame.
     const out: SymbolFrame = {
       $typeName: 'semlink.v1.SymbolFrame',
@@ -232,6 +240,7 @@ function sendOn(parts: TransmitterParts, encoding: Encoding, symbols: Float32Arr
       sc16Scale: scale,
       iq,
       assumedSnrDb: decision.snrDb,
+      position: BigInt(position),
       timings: {
         $typeName: 'semlink.v1.StageTimings',
         encodeQueueNanos: BigInt(timings.queueNanos),
@@ -245,7 +254,9 @@ function sendOn(parts: TransmitterParts, encoding: Encoding, symbols: Float32Arr
       },
     };
     // The upstream window bounds what can wait here: a frame counts against it until it is answered.
-    downstream.send(out, taken, stream.signal)?.catch((error: unknown) => failFrame(parts, frame, taken, error));
+    downstream
+      .send(out, { taken, sent }, stream.signal)
+      ?.catch((error: unknown) => failFrame(parts, frame, taken, error));
   } catch (error) {
     failFrame(parts, frame, taken, error);
   }
