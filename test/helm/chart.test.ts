@@ -31,6 +31,10 @@ describe.runIf(hasHelm)('the chart', { timeout: 60_000 }, () => {
     ['drainLimitMs=-1', '/drainLimitMs'],
     ['receiverDecoder.gpu.count=0.5', '/receiverDecoder/gpu/count'],
     ['knowledge.s3.url=http://x', '/knowledge/s3/url'],
+    [
+      'transmitterEncoder.autoscaling.enabled=true,transmitterEncoder.autoscaling.cpuPercent=0',
+      'cpuPercent and queueBytes are both 0',
+    ],
     ['tls.enabled=true', 'tls.existingSecret: name the Secret'],
     ['models.source=s3', 'models.s3.url: name the bucket'],
     ['teach.enabled=true', 'teach.enabled needs teacherCache.enabled'],

@@ -277,10 +277,15 @@ spec:
   minReplicas: {{ .minReplicas }}
   maxReplicas: {{ .maxReplicas }}
   metrics:
+    {{- if and (eq (int .cpuPercent) 0) (eq (int .queueBytes) 0) }}
+    {{- fail "autoscaling: cpuPercent and queueBytes are both 0; say by what pods are to be scaled" }}
+    {{- end }}
+    {{- if gt (int .cpuPercent) 0 }}
     - type: Resource
       resource:
         name: cpu
         target: {type: Utilization, averageUtilization: {{ .cpuPercent }}}
+    {{- end }}
     {{- if gt (int .queueBytes) 0 }}
     - type: Pods
       pods:
@@ -292,7 +297,7 @@ spec:
       stabilizationWindowSeconds: 0
     # A pod that goes moves its links; not for a lull.
     scaleDown:
-      stabilizationWindowSeconds: 300
+      stabilizationWindowSeconds: {{ .scaleDownSeconds }}
       policies:
         - {type: Pods, value: 1, periodSeconds: 60}
 {{- end }}
