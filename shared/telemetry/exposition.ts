@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { type MetricObject, Registry, type RegistryContentType } from 'prom-client';
-import { rendersItself } from './series-metric.js';
+import { rendersItself } from './sample-text.js';
 
 /** One scrape's answer. */
 export interface Exposition {

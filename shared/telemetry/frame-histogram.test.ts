@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { Histogram, Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
+import { ExpositionWriter } from './exposition.js';
 import { FrameHistogram } from './frame-histogram.js';
 import { METRICS, type MetricDefinition } from './names.js';
 
@@ -39,6 +40,10 @@ describe('a histogram that is observed once a frame', () => {
           plain.observe({ stage }, seconds);
         }
         expect(await ours.metrics()).toBe(await theirs.metrics());
+        for (const accept of ['text/plain', 'application/openmetrics-text']) {
+          const seen = await new ExpositionWriter(ours).render(accept);
+          expect(seen).toEqual(await new ExpositionWriter(theirs).render(accept));
+        }
       }),
       { seed: 1 },
     );
@@ -55,6 +60,17 @@ describe('a histogram that is observed once a frame', () => {
       expect(await ours.metrics()).toBe(await theirs.metrics());
       expect(await ours.getMetricsAsJSON()).toMatchObject([{ name: own.name, type: 'histogram', aggregator: 'sum' }]);
     }
+  });
+
+  it('writes the exemplars of its buckets as prom-client does', async () => {
+    const { ours, own } = pair(definition);
+    own.labels({ stage: 'encode' }).observe(0.75, '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01');
+    own.labels({ stage: 'encode' }).observe(7, '00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01');
+    own.labels({ stage: 'decode' }).observe(0.75, 'whatever');
+    const { body } = await new ExpositionWriter(ours).render('application/openmetrics-text');
+    ours.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
+    expect(body).toBe(await ours.metrics());
+    expect(body.match(/# \{trace_id="[01]af7/g)).toHaveLength(2);
   });
 
   it('says that a series it was not observed in does not exist, and starts over on reset', async () => {

@@ -1,5 +1,6 @@
 import type { Metric, MetricObjectWithValues, MetricValueWithName, Registry } from 'prom-client';
 import type { MetricDefinition } from './names.js';
+import { escapedHelp, lineStart, type SelfRendering, writtenValue } from './sample-text.js';
 import { parseTraceparent } from './traceparent.js';
 
 type ScrapedHistogram = Omit<MetricObjectWithValues<MetricValueWithName<string>>, 'collect'>;
@@ -23,7 +24,7 @@ interface Exemplar {
  * about 0.3 us each; here a series is looked up once and an observation is a search and three additions. What a scrape
  * shows is the same, to the letter.
  */
-export class FrameHistogram {
+export class FrameHistogram implements SelfRendering {
   // What a registry of prom-client wants of a metric.
   readonly name: string;
   readonly help: string;
@@ -47,12 +48,20 @@ export class FrameHistogram {
     const key = JSON.stringify(labels);
     const known = this.#series.find((one) => JSON.stringify(one.labels) === key);
     if (known) return known.series;
-    const series = new Series(this.#buckets);
+    const series = new Series(this.name, labels, this.#buckets);
     this.#series.push({ labels, series });
     return series;
   }
 
-  /** What prom-client's registry asks for at a scrape: of each series that was observed buckets, sum and count. */
+  render(openMetrics: boolean): string {
+    let text = `# HELP ${this.name} ${escapedHelp(this.help)}\n# TYPE ${this.name} histogram`;
+    for (const { labels, series } of this.#series) {
+      if (series.count > 0 || Object.keys(labels).length === 0) text += series.render(openMetrics);
+    }
+    return text;
+  }
+
+  /** What prom-client's registry asks for who asks it: of each series that was observed buckets, sum and count. */
   async get(): Promise<ScrapedHistogram> {
     const { name, help, aggregator } = this;
     const values: MetricValueWithName<string>[] = [];
@@ -98,10 +107,32 @@ class Series implements HistogramSeries {
   /** By bucket, the last one beyond all bounds; undefined until a frame is sampled. */
   exemplars: (Exemplar | undefined)[] | undefined;
   readonly #bounds: Float64Array;
+  /** What comes before the value in each bucket's line, that beyond all bounds last. */
+  readonly #bucketLines: readonly string[];
+  readonly #sumLine: string;
+  readonly #countLine: string;
 
-  constructor(bounds: Float64Array) {
+  constructor(name: string, labels: Readonly<Record<string, string>>, bounds: Float64Array) {
     this.#bounds = bounds;
     this.counts = new Float64Array(bounds.length);
+    const upTo = [...[...bounds].map(String), '+Inf'];
+    this.#bucketLines = upTo.map((le) => lineStart(`${name}_bucket`, { le, ...labels }));
+    this.#sumLine = lineStart(`${name}_sum`, labels);
+    this.#countLine = lineStart(`${name}_count`, labels);
+  }
+
+  render(openMetrics: boolean): string {
+    let text = '';
+    let below = 0;
+    for (const [i, line] of this.#bucketLines.entries()) {
+      below = i < this.counts.length ? below + this.counts[i]! : this.count;
+      text += `\n${line}${below}`;
+      if (!openMetrics) continue;
+      const exemplar = exemplarOf(this.exemplars?.[i]);
+      if (!exemplar) continue;
+      text += ` # {trace_id="${exemplar.labelSet.trace_id}"} ${writtenValue(exemplar.value)} ${exemplar.timestamp}`;
+    }
+    return `${text}\n${this.#sumLine}${writtenValue(this.sum)}\n${this.#countLine}${this.count}`;
   }
 
   /** @throws TypeError when the value is not finite */

@@ -1,30 +1,33 @@
 import type { Metric, MetricObjectWithValues, MetricValue, Registry } from 'prom-client';
 import type { MetricDefinition } from './names.js';
+import { lineStart, type SelfRendering, writtenValue } from './sample-text.js';
 
 type Scraped = Omit<MetricObjectWithValues<MetricValue<string>>, 'collect'>;
 
-/** A metric that writes itself, quicker than prom-client does. */
-export interface SelfRendering {
-  /** Its lines of a scrape, without a newline at the end. */
-  render(openMetrics: boolean): string;
-}
-
-/** Whether a metric of a registry writes itself. */
-export function rendersItself(metric: object): metric is SelfRendering {
-  return 'render' in metric;
-}
+/** Series whose lines are kept together. */
+const BLOCK_SERIES = 64;
 
 /** One set of label values of a counter or gauge. */
 export class Series {
-  value = 0;
   readonly labels: Readonly<Record<string, string>>;
   /** What comes before the value in a line of a scrape. */
   readonly line: string;
+  readonly #block: Block;
+  #value = 0;
 
-  constructor(name: string, labels: Readonly<Record<string, string>>) {
-    const pairs = Object.entries(labels).map(([label, value]) => `${label}="${escaped(value)}"`);
+  constructor(name: string, labels: Readonly<Record<string, string>>, block: Block) {
     this.labels = labels;
-    this.line = `${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} `;
+    this.line = lineStart(name, labels);
+    this.#block = block;
+  }
+
+  get value(): number {
+    return this.#value;
+  }
+
+  set value(value: number) {
+    this.#value = value;
+    this.#block.changed = true;
   }
 
   add(amount: number): void {
@@ -36,31 +39,22 @@ export class Series {
   }
 }
 
-/** Series whose lines are kept together. */
-const BLOCK_SERIES = 64;
-
 /**
  * Some series of a metric and their lines as they were last written. Of many links that are known few are in use at a time,
  * so from scrape to scrape most lines stay what they were; what is kept is no more than what a scrape is long.
  */
 class Block {
   readonly series: Series[] = [];
-  readonly #values = new Float64Array(BLOCK_SERIES);
-  #written = 0;
+  /** Since the lines were written. */
+  changed = true;
   #text = '';
 
   render(): string {
-    let same = this.#written === this.series.length;
-    for (const [i, { value }] of this.series.entries()) {
-      if (value === this.#values[i]) continue;
-      this.#values[i] = value;
-      same = false;
-    }
-    if (same) return this.#text;
+    if (!this.changed) return this.#text;
     let text = '';
-    for (const { line, value } of this.series) text += `\n${line}${written(value)}`;
+    for (const { line, value } of this.series) text += `\n${line}${writtenValue(value)}`;
     this.#text = text;
-    this.#written = this.series.length;
+    this.changed = false;
     return text;
   }
 }
@@ -94,10 +88,12 @@ export class SeriesMetric implements SelfRendering {
     const key = Object.values(labels).join('\n');
     let series = this.#series.get(key);
     if (!series) {
-      series = new Series(this.name, labels);
+      if (this.#series.size % BLOCK_SERIES === 0) this.#blocks.push(new Block());
+      const block = this.#blocks.at(-1)!;
+      series = new Series(this.name, labels, block);
+      block.series.push(series);
+      block.changed = true;
       this.#series.set(key, series);
-      if (this.#series.size % BLOCK_SERIES === 1) this.#blocks.push(new Block());
-      this.#blocks.at(-1)!.series.push(series);
     }
     return series;
   }
@@ -121,13 +117,4 @@ export class SeriesMetric implements SelfRendering {
   reset(): void {
     for (const series of this.#series.values()) series.value = 0;
   }
-}
-
-function written(value: number): string {
-  if (value === Number.POSITIVE_INFINITY) return '+Inf';
-  return value === Number.NEGATIVE_INFINITY ? '-Inf' : String(value);
-}
-
-function escaped(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
