@@ -69,7 +69,9 @@ const startEmulator = (listen = ownLoopback) =>
 /** Sends all images through these emulators, while `meanwhile` goes on with each third; what the air made of each. */
 async function sendThrough(emulators: readonly ServiceProcess[], meanwhile: (third: number) => unknown = () => {}) {
   const channel = emulators.map(({ address }) => address).join();
-  const transmitter = await start('transmitter-encoder', '127.0.0.1:0', '--channel', channel);
+  // An emulator that is back is looked for more and more rarely the longer it was away.
+  const patience = ['--reconnect-wait-ms', '20000'];
+  const transmitter = await start('transmitter-encoder', '127.0.0.1:0', '--channel', channel, ...patience);
   const policy = { kind: 'fixed', channelUses: 8 } as const;
   const link = new SemanticLink({
     address: transmitter.address,
@@ -86,7 +88,7 @@ async function sendThrough(emulators: readonly ServiceProcess[], meanwhile: (thi
     answers.push(...of);
   }
   await link.close();
-  expect(answers.flatMap(({ result }) => errorOf(result) ?? [])).toEqual([]);
+  expect(answers.flatMap(({ result }) => errorOf(result)?.message ?? [])).toEqual([]);
   expect(answers.map(({ result }) => result.position)).toEqual(answers.map((_, i) => BigInt(8 * i)));
   return arrived
     .toSorted((a, b) => Number(a.header!.sequence - b.header!.sequence))
