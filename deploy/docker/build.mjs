@@ -19,7 +19,7 @@ const HELP = `Usage: node deploy/docker/build.mjs [flags]
 Builds the images semlink/TARGET:${version} and prints their sizes.
 
   --target NAME     only this one (may be repeated): ${targets.join(', ')}
-  --gpu             TensorFlow for NVIDIA GPUs with its CUDA libraries; the tag ends in -gpu; 5 GB an image
+  --gpu             TensorFlow for NVIDIA GPUs with its CUDA libraries; the tag ends in -gpu; 4 GB an image
   --fetch           fetch and build everything inside Docker; without it what "npm run setup" made here is taken
   --base IMAGE      image with Node.js 20 or later that they stand on (default: SEMLINK_BASE_IMAGE, else node:20-slim)
   --build-image IMAGE   with --fetch: image to build in, Debian with Node.js and npm (default: node:20-bookworm)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type EngineConfig, engineOptions } from './engine-config.js';
+import { type EngineConfig, engineOptions, whereComputed } from './engine-config.js';
 
 const config = (over: Partial<EngineConfig['engine']> = {}): EngineConfig['engine'] => ({
   backend: 'auto',
@@ -40,5 +40,23 @@ describe('the engine of a machine', () => {
   it('is what it is told to be', () => {
     const told = config({ backend: 'onnxruntime', threads: 2, instances: 3 });
     expect(engineOptions(told, 8, true)).toMatchObject({ backend: 'onnxruntime', threads: 2, instances: 3 });
+  });
+});
+
+describe('where models are computed', () => {
+  it('is said in a sentence, and is a problem only where a GPU should be at work', () => {
+    expect(whereComputed('tensorflow', 'gpu', true)).toEqual({
+      sentence: 'models are computed by TensorFlow on the GPU',
+      problem: false,
+    });
+    expect(whereComputed('onnxruntime', 'cpu', false).sentence).toBe(
+      'models are computed by ONNX Runtime on the CPU: no NVIDIA GPU is visible here',
+    );
+    expect(whereComputed('onnxruntime', 'cpu', true)).toMatchObject({ problem: false });
+    // Such as the CPU's TensorFlow on a machine with a GPU, or a CUDA library that is not found.
+    expect(whereComputed('tensorflow', 'cpu', true)).toEqual({
+      sentence: expect.stringContaining('although an NVIDIA GPU is visible'),
+      problem: true,
+    });
   });
 });

@@ -3,6 +3,7 @@ import { group, option } from '../config/index.js';
 import { GpuWatch, gpuIsVisible, type Telemetry } from '../telemetry/index.js';
 import { availableCores } from '../tensor/cores.js';
 import { Engine, type EngineOptions } from '../tensor/engine.js';
+import type { Device } from '../tensor/session.js';
 import { coresOfWorker } from '../workers/worker-role.js';
 import { SHIPPED_MODELS } from './model-folder.js';
 import { BACKENDS, type Backend } from './model-source.js';
@@ -99,11 +100,12 @@ export interface RunningModels<T, R> {
 export async function runModels<T, R>(
   config: EngineConfig,
   codec: BatchCodec<T, R>,
-  { metrics }: Pick<Telemetry, 'metrics'>,
+  { metrics, logger }: Pick<Telemetry, 'metrics' | 'logger'>,
   queue: string,
   defaultVersion = '',
 ): Promise<RunningModels<T, R>> {
-  const { backend, ...options } = engineOptions(config.engine, coresOfWorker(availableCores()), gpuIsVisible());
+  const hasGpu = gpuIsVisible();
+  const { backend, ...options } = engineOptions(config.engine, coresOfWorker(availableCores()), hasGpu);
   const engine = new Engine(options);
   let failure: string | undefined;
   engine.onFailure = (error) => {
@@ -116,13 +118,32 @@ export async function runModels<T, R>(
     };
     const models = await ServedModels.load(engine, config.models, defaultVersion, codec, serving, backend);
     metrics.trackQueue(queue, () => models.queueBytes, config.engine.maxQueueBytes);
-    const gpu = gpuIsVisible() && metrics.enabled ? new GpuWatch() : undefined;
+    const { device } = engine;
+    metrics.engine.runsOn(backend, device);
+    const { sentence, problem } = whereComputed(backend, device, hasGpu);
+    logger[problem ? 'warn' : 'info']({ backend, device }, sentence);
+    const gpu = hasGpu && metrics.enabled ? new GpuWatch() : undefined;
     metrics.engine.track({ tensors: () => engine.tensorsAlive, gpus: () => gpu?.readings() ?? [] });
     return { models, failure: () => failure, close: () => engine.close() };
   } catch (error) {
     await engine.close();
     throw error;
   }
+}
+
+/** Where models are computed, in a sentence; a problem where a GPU stands idle that was to be used. */
+export function whereComputed(
+  backend: Backend,
+  device: Device,
+  hasGpu: boolean,
+): { sentence: string; problem: boolean } {
+  const by = `models are computed by ${backend === 'tensorflow' ? 'TensorFlow' : 'ONNX Runtime'} on the`;
+  if (device === 'gpu') return { sentence: `${by} GPU`, problem: false };
+  if (!hasGpu) return { sentence: `${by} CPU: no NVIDIA GPU is visible here`, problem: false };
+  if (backend === 'onnxruntime') return { sentence: `${by} CPU: --engine-backend says so`, problem: false };
+  const what =
+    'it is the build for CPUs, or its CUDA libraries or the driver do not fit (TF_CPP_MIN_LOG_LEVEL=0 tells)';
+  return { sentence: `${by} CPU although an NVIDIA GPU is visible: ${what}`, problem: true };
 }
 
 /** What `auto` and 0 stand for on a machine. */

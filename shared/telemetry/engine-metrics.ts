@@ -1,4 +1,4 @@
-import type { Counter, Histogram, Registry } from 'prom-client';
+import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { GpuReading } from './gpu-watch.js';
 import { makeCounter, makeGauge, makeHistogram } from './instruments.js';
 import { METRICS } from './names.js';
@@ -10,15 +10,22 @@ export type BatchClosedBy = 'idle' | 'preferred' | 'full' | 'delay';
 export class EngineMetrics {
   readonly #size: Histogram.Internal<never>;
   readonly #batches: Record<BatchClosedBy, Counter.Internal>;
+  readonly #info: Gauge<'backend' | 'device'>;
   readonly #memory: MemoryMetrics;
 
   constructor(registry: Registry) {
+    this.#info = makeGauge<'engineInfo'>(registry, METRICS.engineInfo);
     this.#size = makeHistogram<'batchSize'>(registry, METRICS.batchSize);
     const batches = makeCounter<'batches'>(registry, METRICS.batches);
     const by = (closedBy: BatchClosedBy) => batches.labels({ closed_by: closedBy });
     this.#batches = { idle: by('idle'), preferred: by('preferred'), full: by('full'), delay: by('delay') };
     for (const counter of Object.values(this.#batches)) counter.inc(0);
     this.#memory = new MemoryMetrics(registry);
+  }
+
+  /** Say once what computes the models, and on what. */
+  runsOn(backend: string, device: 'cpu' | 'gpu'): void {
+    this.#info.set({ backend, device }, 1);
   }
 
   /** One batch handed to the engine. */

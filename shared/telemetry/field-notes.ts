@@ -100,4 +100,6 @@ export const LOG_NOTES: Readonly<Record<keyof typeof LOG_FIELDS, FieldNote>> = {
   workers: int('workers', 'How many workers serve.'),
   status: text('Exit status of a worker, or the signal that ended it.'),
   delayMs: int('ms', 'When it is started again.'),
+  backend: text('Library that computes the models.'),
+  device: text('What the models are computed on: cpu or gpu.'),
 };

@@ -77,6 +77,8 @@ export const LABELS = {
   },
   closed_by: { meaning: 'What closed the batch.', values: ['idle', 'preferred', 'full', 'delay'] },
   what: { meaning: 'What was given up; below.', values: Object.keys(DROPS) },
+  backend: { meaning: 'Library that computes the models.', values: ['onnxruntime', 'tensorflow'] },
+  device: { meaning: 'What the models are computed on.', values: ['cpu', 'gpu'] },
   gpu: { meaning: 'Index of the GPU.', values: { bound: 'the GPUs of the machine' } },
   side: { meaning: 'Who opened the stream.', values: ['served', 'called'] },
   service: { meaning: 'Service or job.', values: [...ALL_SERVICES, ...JOBS] },

@@ -423,6 +423,14 @@ export const METRICS = {
     labels: ['closed_by'],
     services: ['transmitter-encoder', 'receiver-decoder'],
   },
+  engineInfo: {
+    name: 'semlink_engine_info',
+    type: 'gauge',
+    unit: '1',
+    help: 'Always 1; what computes the models of this service, and on what.',
+    labels: ['backend', 'device'],
+    services: ['transmitter-encoder', 'receiver-decoder'],
+  },
   tensorsAlive: {
     name: 'semlink_tensors_alive',
     type: 'gauge',
@@ -902,6 +910,9 @@ export const LOG_FIELDS = {
   /** Set of knowledge, and the kind of a fault in it. */
   set: 'set',
   kind: 'kind',
+  /** What computes the models, and on what. */
+  backend: 'backend',
+  device: 'device',
 } as const;
 export type LogField = (typeof LOG_FIELDS)[keyof typeof LOG_FIELDS];
 

@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import type { BatchInputs } from './input-pool.js';
 import { OnnxSession } from './onnx-session.js';
-import { ModelSession, type SessionPorts } from './session.js';
+import { type Device, ModelSession, type SessionPorts } from './session.js';
 
 /** A model to load: the folder of a TensorFlow SavedModel, or the content of an ONNX file. */
 export type EngineSource = string | Uint8Array;
@@ -12,7 +12,7 @@ export type EngineRequest =
   | { id: number; kind: 'run'; session: number; batch: number; inputs: BatchInputs };
 
 export type EngineAnswer =
-  | { id: number; session: number }
+  | { id: number; session: number; device: Device }
   | { id: number; output: Float32Array; seconds: number; inputs: BatchInputs; tensorsAlive: number }
   | { id: number; error: string };
 
@@ -29,8 +29,10 @@ async function answer(request: EngineRequest): Promise<void> {
   const { id } = request;
   try {
     if (request.kind === 'load') {
-      sessions.push(await open(request));
-      port!.postMessage({ id, session: sessions.length - 1 } satisfies EngineAnswer);
+      const session = await open(request);
+      sessions.push(session);
+      const device = session instanceof ModelSession ? session.device : 'cpu';
+      port!.postMessage({ id, session: sessions.length - 1, device } satisfies EngineAnswer);
       return;
     }
     const start = performance.now();

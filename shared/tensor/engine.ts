@@ -3,7 +3,7 @@ import type { EngineAnswer, EngineSource } from './engine-worker.js';
 import { type BatchInputs, InputPool } from './input-pool.js';
 import { setTensorFlowEnvironment } from './native.js';
 import { OnnxSession } from './onnx-session.js';
-import type { SessionPorts } from './session.js';
+import type { Device, SessionPorts } from './session.js';
 
 export type { EngineSource } from './engine-worker.js';
 
@@ -55,6 +55,7 @@ export class Engine {
   readonly #options: EngineOptions;
   #failed = false;
   #closed = false;
+  #device: Device = 'cpu';
   /** Called once when a thread dies; every later call fails. */
   onFailure: ((error: Error) => void) | undefined;
 
@@ -81,7 +82,9 @@ export class Engine {
   async load(source: EngineSource, ports: SessionPorts): Promise<EngineModel> {
     const ask = { kind: 'load', source, ports, threads: this.#options.threads } as const;
     const loaded = await Promise.all(this.#threads.map((thread) => thread.ask(ask)));
-    const sessions = loaded.map((answer) => (answer as Extract<EngineAnswer, { session: number }>).session);
+    const answers = loaded as Extract<EngineAnswer, { session: number }>[];
+    const sessions = answers.map(({ session }) => session);
+    if (answers.some(({ device }) => device === 'gpu')) this.#device = 'gpu';
     const { threads, inlineFrames = 0 } = this.#options;
     const wantsInline = inlineFrames > 0 || this.#threads.length === 0;
     const inline = typeof source !== 'string' && wantsInline && (await OnnxSession.open(source, ports, threads));
@@ -107,6 +110,11 @@ export class Engine {
         return done;
       },
     };
+  }
+
+  /** What the models that have been loaded are computed on. */
+  get device(): Device {
+    return this.#device;
   }
 
   /** TensorFlow tensors that the threads held after their latest batches: 0 unless something leaks. */

@@ -1,6 +1,9 @@
 import { loadTensorFlow, nativeBackend, type TensorFlowBinding } from './native.js';
 import { DataType } from './saved-model.js';
 
+/** What a model is computed on. */
+export type Device = 'cpu' | 'gpu';
+
 /** One input of a graph: its name, element type and shape without the batch dimension. */
 export interface InputPort {
   name: string;
@@ -21,6 +24,8 @@ export interface SessionPorts {
  */
 export class ModelSession {
   static #tensors = 0;
+  /** Where TensorFlow computes: without a driver, or with a CUDA library missing, it takes the CPU and says nothing. */
+  readonly device: Device;
   readonly #binding: TensorFlowBinding;
   readonly #session: number;
   readonly #ports: SessionPorts;
@@ -28,7 +33,9 @@ export class ModelSession {
 
   /** @throws Error when TensorFlow is not set up, or the folder holds no loadable SavedModel */
   constructor(folder: string, ports: SessionPorts) {
-    this.#binding = nativeBackend(loadTensorFlow()).binding;
+    const { binding, isUsingGpuDevice } = nativeBackend(loadTensorFlow());
+    this.#binding = binding;
+    this.device = isUsingGpuDevice ? 'gpu' : 'cpu';
     try {
       this.#session = this.#binding.loadSavedModel(folder, 'serve');
     } catch (cause) {

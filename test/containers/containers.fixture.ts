@@ -47,16 +47,18 @@ export interface ServiceContainer {
  * Starts a service and waits until it serves.
  *
  * @param flags its command line
+ * @param image another than that of the CPU
  */
 export async function startServiceContainer(
   role: ContainerRole,
   network: StartedNetwork,
   flags: readonly string[] = [],
   environment: Record<string, string> = {},
+  image = imageOf(role),
 ): Promise<ServiceContainer> {
   const host = await freePort();
   const log: string[] = [];
-  const container = await new HardenedContainer(imageOf(role))
+  const container = await new HardenedContainer(image)
     .withNetwork(network)
     .withNetworkAliases(role)
     .withExposedPorts({ container: PORTS[role], host })

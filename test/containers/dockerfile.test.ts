@@ -50,7 +50,20 @@ describe('the Dockerfile', () => {
     // It would be fetched from a hub.
     expect(text).not.toMatch(/^#\s*syntax=/m);
     const bases = [...text.matchAll(/^FROM (\S+)/gm)].map(([, base = '']) => base.replace(/[${}]/g, ''));
-    expect(new Set(bases)).toEqual(new Set(['BUILD_IMAGE', 'scratch', 'PARTS', 'BASE_IMAGE', 'runtime', 'engine']));
+    const stages = ['scratch', 'PARTS', 'runtime', 'engine', 'engine-cpu', 'engine-FLAVOUR'];
+    expect(new Set(bases)).toEqual(new Set(['BUILD_IMAGE', 'BASE_IMAGE', ...stages]));
+    for (const flavour of ['cpu', 'gpu']) expect(text).toMatch(new RegExp(`^FROM .* AS engine-${flavour}$`, 'm'));
+  });
+
+  it('tells the loader of every folder of CUDA libraries that the set-up fetches', async () => {
+    const text = await readFile(dockerfile, 'utf8');
+    const told = [.../^ +LD_LIBRARY_PATH=(.*)$/m.exec(text)![1]!.matchAll(/NVIDIA\}\/(\w+)\/lib/g)].map(
+      ([, name]) => name,
+    );
+    const setup = pathToFileURL(path.join(projectRoot, 'deploy', 'setup', 'tensorflow.mjs')).href;
+    const { CUDA_WHEELS } = (await import(setup)) as { CUDA_WHEELS: { folder: string }[] };
+    // The compiler's wheel has programs, no libraries.
+    expect(told).toEqual(CUDA_WHEELS.map(({ folder }) => folder).filter((folder) => folder !== 'cuda_nvcc'));
   });
 
   it('is built from what is ignored by git only where parts.mjs laid it out', async () => {

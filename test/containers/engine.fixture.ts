@@ -19,6 +19,8 @@ export const IMAGES = imagesOf(projectRoot);
 export const TARGETS = IMAGES.map(({ target }) => target);
 
 export const imageOf = (target: string): string => `semlink/${target}:${semlinkVersion()}`;
+/** Of the flavour for NVIDIA GPUs, which `deploy/docker/build.mjs --gpu` builds. */
+export const gpuImageOf = (target: string): string => `${imageOf(target)}-gpu`;
 
 /**
  * The engine, where one answers and holds images of the code that is being tested; undefined, with one loud line, where
@@ -27,7 +29,7 @@ export const imageOf = (target: string): string => `semlink/${target}:${semlinkV
 export async function containerEngine(): Promise<ContainerRuntimeClient | undefined> {
   try {
     const client = await getContainerRuntimeClient();
-    for (const target of TARGETS) await requireImage(client, target);
+    for (const target of TARGETS) await requireImage(client, imageOf(target));
     return client;
   } catch (error) {
     const reason = (error as Error).message;
@@ -36,6 +38,26 @@ export async function containerEngine(): Promise<ContainerRuntimeClient | undefi
     return undefined;
   }
 }
+
+/**
+ * The engine, where it also holds images of the GPU flavour of the code that is being tested; undefined, with one loud
+ * line, where not: nothing builds gigabytes unasked. With SEMLINK_REQUIRE_GPU_IMAGES=1 that is a failure.
+ */
+export async function gpuImageEngine(targets: readonly string[]): Promise<ContainerRuntimeClient | undefined> {
+  try {
+    const client = await getContainerRuntimeClient();
+    for (const target of targets) await requireImage(client, gpuImageOf(target), GPU_BUILD);
+    return client;
+  } catch (error) {
+    const reason = (error as Error).message;
+    if (process.env.SEMLINK_REQUIRE_GPU_IMAGES === '1') throw new Error(`the GPU images cannot be tested: ${reason}`);
+    process.stderr.write(`\n*** THE TESTS OF THE GPU IMAGES ARE SKIPPED: ${reason} ***\n\n`);
+    return undefined;
+  }
+}
+
+const BUILD = 'run "npm run setup" and "node deploy/docker/build.mjs"';
+const GPU_BUILD = 'run "npm run setup -- --gpu" and "node deploy/docker/build.mjs --gpu"';
 
 /** What the compiled code was made from, as the set-up noted it and the build put it on the images. */
 function inputsOfBuild(): string | undefined {
@@ -47,9 +69,7 @@ function inputsOfBuild(): string | undefined {
   }
 }
 
-async function requireImage(client: ContainerRuntimeClient, target: string): Promise<void> {
-  const image = imageOf(target);
-  const build = 'run "npm run setup" and "node deploy/docker/build.mjs"';
+async function requireImage(client: ContainerRuntimeClient, image: string, build = BUILD): Promise<void> {
   let labels: Record<string, string>;
   try {
     labels = (await client.container.dockerode.getImage(image).inspect()).Config.Labels;
