@@ -99,7 +99,7 @@ export const distillerConfig = defineConfig({
     }),
     knowledge: option(z.string().optional(), {
       description:
-        'What a teacher said about the images: a folder, s3://bucket/prefix, or grpc://HOST:PORT/SET of a teacher-cache; ' +
+        'What a teacher said about the images: a folder, s3://bucket/prefix, or grpc://HOST:PORT[,HOST:PORT...]/SET of a teacher-cache; ' +
         'none: training on labels.',
       placeholder: 'FOLDER|URL',
     }),

@@ -1,19 +1,26 @@
 import type { KnowledgeDescription, ShardEntry } from '../../shared/gen/semlink/v1/knowledge_pb.js';
 import { checkDescription, descriptionJson } from '../../shared/knowledge/description.js';
 import { KnowledgeFault } from '../../shared/knowledge/fault.js';
-import { type ExpectedShard, inspectShard, ShardInspector } from '../../shared/knowledge/inspector.js';
-import { publishManifest, readManifest, storedShards } from '../../shared/knowledge/publish.js';
+import { type ExpectedShard, ShardInspector } from '../../shared/knowledge/inspector.js';
+import { intactShard, publishManifest, readManifest, storedShards } from '../../shared/knowledge/publish.js';
 import { HEADER_READ_BYTES, parseShardStart, shardFile, shardRanges } from '../../shared/knowledge/shard.js';
 import type { KnowledgeStore } from '../../shared/knowledge/store.js';
-import { alreadyExists, failedPrecondition, invalidArgument } from '../../shared/rpc/errors.js';
+import { alreadyExists, failedPrecondition, invalidArgument, type SemlinkError } from '../../shared/rpc/errors.js';
 
-/** A set that is being put together. */
+/**
+ * A set that is being put together, here and perhaps by other processes on the same store: workers of this service, other
+ * replicas, teachers that store by themselves. What makes that safe: a shard that is whole is never replaced while its set
+ * is being put together, so whoever publishes writes the same manifest; what is known is only what has been read through
+ * or stored here; and whether the set has been published meanwhile is looked up before each shard.
+ */
 export class DraftSet {
   readonly #store: KnowledgeStore;
   #knowledge: KnowledgeDescription | undefined;
   /** Shards known to be whole, by file. */
   #known: Map<string, ShardEntry> | undefined;
   #published = false;
+  /** Whether what others may have begun at the same time is known to be the same set. */
+  #confirmed = false;
   #uploads = 0;
   #looking: Promise<void> | undefined;
 
@@ -25,23 +32,26 @@ export class DraftSet {
     return this.#uploads === 0;
   }
 
-  /** What is there; shards are read through once. Undefined when nothing is there. */
+  /** What is there; shards are read through once, also those that others stored. Undefined when nothing is there. */
   async state(): Promise<{ knowledge: KnowledgeDescription; shards: ShardEntry[]; complete: boolean } | undefined> {
     await this.#look();
     const knowledge = this.#knowledge;
     if (!knowledge) return undefined;
     const files = await this.#files();
     const ranges = shardRanges(knowledge);
-    const shards = ranges.flatMap((range) => {
-      const entry = this.#known!.get(shardFile(range));
-      return entry && files.has(entry.file) ? [entry] : [];
-    });
+    const shards: ShardEntry[] = [];
+    for (const range of ranges) {
+      if (!files.has(shardFile(range))) continue;
+      const entry = this.#known!.get(shardFile(range)) ?? (await this.#intact({ knowledge, ...range }));
+      if (entry) shards.push(entry);
+    }
     if (shards.length === 0) return undefined;
     return { knowledge, shards, complete: ranges.every((range) => files.has(shardFile(range))) };
   }
 
   /**
-   * Stores one shard, checked as it passes by, whole or not at all.
+   * Stores one shard, checked as it passes by, whole or not at all. One that somebody else has stored meanwhile stays, even
+   * where its content is another: the same teacher on another processor rounds otherwise, and is as good.
    *
    * @param announced what the sender says it is
    * @param chunks its bytes; always taken to their end
@@ -57,26 +67,34 @@ export class DraftSet {
     try {
       const expected = await this.#expected(knowledge, announced);
       const name = shardFile(expected);
-      const known = this.#known!.get(name);
+      const wasThere = (await this.#store.size(name)) !== undefined;
+      const known = this.#known!.get(name) ?? (await this.#intact(expected));
       if (this.#published && known?.sha256 !== announced!.sha256) {
         throw alreadyExists('published shard', name, 'its content never changes; put other knowledge into another set');
       }
-      if (known?.sha256 === announced!.sha256 && (await this.#isThere(expected, known))) {
+      if (known && (await this.#isThere(expected, known))) {
         for await (const _ of chunks);
         return false;
       }
       const inspector = new ShardInspector(`the upload of ${name}`, expected);
       let entry: ShardEntry | undefined;
-      await this.#store.write(
-        name,
-        inspected(chunks, inspector, (finished) => {
-          if (finished.sha256 !== announced!.sha256 || finished.bytes !== announced!.bytes) {
-            throw new KnowledgeFault('damaged', `the upload of ${name} is not what was announced; send it again`);
-          }
-          entry = finished;
-        }),
-      );
-      this.#known!.set(name, entry!);
+      const content = inspected(chunks, inspector, (finished) => {
+        if (finished.sha256 !== announced!.sha256 || finished.bytes !== announced!.bytes) {
+          throw new KnowledgeFault('damaged', `the upload of ${name} is not what was announced; send it again`);
+        }
+        entry = finished;
+      });
+      // What was found damaged is replaced.
+      if (wasThere) await this.#store.write(name, content);
+      else if (!(await this.#store.create(name, content))) {
+        // Stored by another at this moment: is it a shard of this set?
+        await this.#intact(expected);
+        return false;
+      }
+      await this.#confirm(name);
+      // Another may have replaced it too: then it is read through before the set is published.
+      if (wasThere && !this.#published) this.#known!.delete(name);
+      else this.#known!.set(name, entry!);
       return true;
     } finally {
       this.#uploads--;
@@ -107,13 +125,34 @@ export class DraftSet {
     return files;
   }
 
+  /** A shard that was stored by others, read through; undefined: none is there, or it is damaged and is to be made anew. */
+  async #intact(expected: ExpectedShard): Promise<ShardEntry | undefined> {
+    // Of a published set everything is known.
+    if (this.#published) return undefined;
+    const entry = await intactShard(this.#store, expected);
+    if (entry) this.#known!.set(entry.file, entry);
+    return entry;
+  }
+
+  /**
+   * Two processes can begin different sets of one name at once, each seeing nothing of the other. So whoever has stored its
+   * first shard looks around: the later of the two, at least, finds the other, and takes its own away.
+   */
+  async #confirm(stored: string): Promise<void> {
+    if (this.#confirmed) return;
+    for await (const name of this.#store.list('images-')) {
+      const found = name === stored ? undefined : await this.#knowledgeOf(name);
+      if (!found || descriptionJson(found) === descriptionJson(this.#knowledge!)) continue;
+      await this.#store.remove(stored);
+      throw otherKnowledge(found);
+    }
+    this.#confirmed = true;
+  }
+
   /** Whether a shard that is known is still as it was; one of a published set is read through, so as to be mended. */
   async #isThere(expected: ExpectedShard, known: ShardEntry): Promise<boolean> {
     if (!this.#published) return (await this.#store.size(known.file)) === known.bytes;
-    const found = await inspectShard(this.#store, expected).catch((error: unknown) => {
-      if (error instanceof KnowledgeFault) return undefined;
-      throw error;
-    });
+    const found = await intactShard(this.#store, expected);
     return found?.sha256 === known.sha256;
   }
 
@@ -127,12 +166,9 @@ export class DraftSet {
       throw invalidArgument('shard', announced?.file ?? 'missing', 'it is none of those that its set consists of');
     }
     await this.#look();
+    await this.#lookWhetherPublished();
     if (!this.#knowledge) this.#knowledge = knowledge;
-    else if (descriptionJson(this.#knowledge) !== descriptionJson(knowledge)) {
-      const { teacher, dataSet, views, images } = this.#knowledge;
-      const there = `${images} images of ${dataSet!.name}, ${views} views, teacher ${teacher!.name}`;
-      throw failedPrecondition('the set', there, 'put other knowledge into a set of another name');
-    }
+    else if (descriptionJson(this.#knowledge) !== descriptionJson(knowledge)) throw otherKnowledge(this.#knowledge);
     return { knowledge, ...range };
   }
 
@@ -146,28 +182,44 @@ export class DraftSet {
   }
 
   async #lookOnce(): Promise<void> {
-    const manifest = await readManifest(this.#store);
-    if (manifest) {
-      this.#published = true;
-      this.#knowledge = manifest.knowledge!;
-      this.#known = new Map(manifest.shards.map((entry) => [entry.file, entry]));
-      return;
-    }
+    this.#confirmed = false;
+    await this.#lookWhetherPublished();
+    if (this.#published) return;
     const knowledge = await this.#knowledgeOfFirstShard();
     const shards = knowledge ? await storedShards(this.#store, knowledge) : [];
     this.#knowledge = knowledge;
     this.#known = new Map(shards.map((entry) => [entry.file, entry]));
   }
 
+  /** Others publish too; what has been published stays so. */
+  async #lookWhetherPublished(): Promise<void> {
+    if (this.#published) return;
+    const manifest = await readManifest(this.#store);
+    if (!manifest) return;
+    this.#published = true;
+    this.#knowledge = manifest.knowledge!;
+    this.#known = new Map(manifest.shards.map((entry) => [entry.file, entry]));
+  }
+
   async #knowledgeOfFirstShard(): Promise<KnowledgeDescription | undefined> {
     for await (const name of this.#store.list('images-')) {
-      const size = (await this.#store.size(name)) ?? 0;
-      const start = await this.#store.read(name, 0, Math.min(size, 16 * HEADER_READ_BYTES));
-      const layout = parseShardStart(start, `${this.#store.url}/${name}`);
-      if (layout) return layout.header.knowledge;
+      const found = await this.#knowledgeOf(name);
+      if (found) return found;
     }
     return undefined;
   }
+
+  async #knowledgeOf(name: string): Promise<KnowledgeDescription | undefined> {
+    const size = (await this.#store.size(name)) ?? 0;
+    const start =
+      size === 0 ? new Uint8Array(0) : await this.#store.read(name, 0, Math.min(size, 16 * HEADER_READ_BYTES));
+    return parseShardStart(start, `${this.#store.url}/${name}`)?.header.knowledge;
+  }
+}
+
+function otherKnowledge({ teacher, dataSet, views, images }: KnowledgeDescription): SemlinkError {
+  const there = `${images} images of ${dataSet!.name}, ${views} views, teacher ${teacher!.name}`;
+  return failedPrecondition('the set', there, 'put other knowledge into a set of another name');
 }
 
 /** The same chunks, looked at; `onEnd` may still refuse the whole. */

@@ -1,5 +1,5 @@
 import { runService } from '../../shared/rpc/run-service.js';
 import { teacherCacheConfig } from './config.js';
-import { startTeacherCache } from './start.js';
 
-await runService(teacherCacheConfig, startTeacherCache);
+// Loaded when it is needed: a process that only runs workers has no use for a store.
+await runService(teacherCacheConfig, async (config) => (await import('./start.js')).startTeacherCache(config));

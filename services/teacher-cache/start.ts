@@ -1,5 +1,6 @@
 import { openStore } from '../../shared/knowledge/store.js';
 import { type RunningService, startService } from '../../shared/rpc/running-service.js';
+import { partOfWorker } from '../../shared/workers/worker-role.js';
 import type { TeacherCacheConfig } from './config.js';
 import { KnowledgeLibrary } from './library.js';
 import { ROLE } from './role.js';
@@ -21,11 +22,14 @@ export function startTeacherCache(
     ...options,
     parts: async ({ telemetry, drains }) => {
       const store = await openStore(config.store, config.s3);
-      const { cacheBytes, openSets } = config;
+      const cacheBytes = partOfWorker(config.cacheBytes);
+      const { openSets } = config;
       const library = new KnowledgeLibrary(store, { cacheBytes, openSets, observer: telemetry.metrics.knowledge });
       telemetry.metrics.trackQueue('blocks', () => library.cachedBytes, cacheBytes);
       return {
-        services: [teacherCacheService({ library, telemetry, drains, uploads: config.uploads })],
+        services: [
+          teacherCacheService({ library, telemetry, drains, uploads: Math.max(1, partOfWorker(config.uploads)) }),
+        ],
         stop: async () => store.close(),
       };
     },

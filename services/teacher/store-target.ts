@@ -1,5 +1,5 @@
 import type { KnowledgeDescription, ShardEntry } from '../../shared/gen/semlink/v1/knowledge_pb.js';
-import { publishManifest, readManifest, storedShards } from '../../shared/knowledge/publish.js';
+import { intactShard, publishManifest, readManifest, storedShards } from '../../shared/knowledge/publish.js';
 import { type ShardLayout, shardFile, shardRanges } from '../../shared/knowledge/shard.js';
 import type { KnowledgeStore } from '../../shared/knowledge/store.js';
 import type { KnowledgeTarget } from './teach.js';
@@ -19,8 +19,14 @@ export class StoreTarget implements KnowledgeTarget {
     return storedShards(this.#store, knowledge, (fault) => this.#say(`${fault.message} (making it again)`));
   }
 
-  put(layout: ShardLayout, file: Uint8Array): Promise<void> {
-    return this.#store.write(shardFile(layout.header), [file]);
+  async put({ header }: ShardLayout, file: Uint8Array): Promise<void> {
+    const name = shardFile(header);
+    if (await this.#store.create(name, [file])) return;
+    // Another worker was quicker. What it stored stays: it may be in a manifest by now.
+    const { knowledge, firstImage, images } = header;
+    if (!(await intactShard(this.#store, { knowledge: knowledge!, firstImage, images }))) {
+      await this.#store.write(name, [file]);
+    }
   }
 
   async publishIfComplete(knowledge: KnowledgeDescription): Promise<boolean> {

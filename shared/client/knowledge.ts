@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
 import { Metadata } from '@grpc/grpc-js';
 import type { KnowledgeDescription, ShardEntry } from '../gen/semlink/v1/knowledge_pb.js';
@@ -6,6 +7,7 @@ import {
   type PutKnowledgeRequest,
   PutKnowledgeRequestSchema,
   type PutKnowledgeResponse,
+  type ShardBegin,
   ShardBeginSchema,
   type StreamKnowledgeResponse,
   TeacherCacheService,
@@ -19,7 +21,10 @@ import { clientTls, type TlsConfig } from '../rpc/tls.js';
 import { TRACEPARENT_KEY } from '../telemetry/index.js';
 
 export interface KnowledgeClientOptions {
-  /** `host:port` of a teacher-cache. */
+  /**
+   * `host:port` of a teacher-cache, or several with commas between: workers or replicas on one store. Calls take turns, and
+   * go to the next where one is not reachable.
+   */
   address: string;
   /** Files for TLS; default: plain text. */
   tls?: TlsConfig | undefined;
@@ -36,28 +41,32 @@ const RETRY_MS = 200;
 /** A teacher-cache, as trainers and teachers use it. Calls can carry the span they are made for (`JobSpan.traceparent`). */
 export class KnowledgeClient {
   readonly address: string;
-  readonly #rpc: RpcClient<typeof TeacherCacheService.method>;
+  readonly #clients: RpcClient<typeof TeacherCacheService.method>[];
+  #turn: number;
   readonly #reconnectMs: number;
 
   constructor(options: KnowledgeClientOptions) {
     this.address = options.address;
     this.#reconnectMs = options.reconnectMs ?? 10_000;
-    this.#rpc = createRpcClient(TeacherCacheService, {
-      address: options.address,
-      maxMessageBytes: 64 * 1024 ** 2,
-      ...(options.tls && clientTls(options.tls)),
-    });
+    const tls = options.tls && clientTls(options.tls);
+    this.#clients = options.address
+      .split(',')
+      .map((address) =>
+        createRpcClient(TeacherCacheService, { address: address.trim(), maxMessageBytes: 64 * 1024 ** 2, ...tls }),
+      );
+    // Many trainers that start together begin at different ones.
+    this.#turn = randomInt(this.#clients.length);
   }
 
   /** All sets, published or not. */
   async sets(): Promise<KnowledgeSetMessage[]> {
-    return (await this.#rpc.describeKnowledge({}, { deadlineMs: DESCRIBE_MS })).sets;
+    return (await this.#ask((rpc) => rpc.describeKnowledge({}, { deadlineMs: DESCRIBE_MS }))).sets;
   }
 
   /** What there is of one set; undefined when there is nothing. */
   async describe(set: string): Promise<KnowledgeSetMessage | undefined> {
     try {
-      return (await this.#rpc.describeKnowledge({ set }, { deadlineMs: DESCRIBE_MS })).sets[0];
+      return (await this.#ask((rpc) => rpc.describeKnowledge({ set }, { deadlineMs: DESCRIBE_MS }))).sets[0];
     } catch (error) {
       if (toSemlinkError(error).code === Code.NOT_FOUND) return undefined;
       throw error;
@@ -81,7 +90,7 @@ export class KnowledgeClient {
   /** Single records, one after the other in the order asked for; ids are image x views + view, at most 65,536. */
   async get(set: string, ids: ArrayLike<number>, traceparent = ''): Promise<Uint8Array> {
     const options = { deadlineMs: GET_MS, metadata: jobMetadata(traceparent) };
-    return (await this.#rpc.getKnowledge({ set, ids: Array.from(ids) }, options)).records;
+    return (await this.#ask((rpc) => rpc.getKnowledge({ set, ids: Array.from(ids) }, options))).records;
   }
 
   /**
@@ -106,7 +115,7 @@ export class KnowledgeClient {
         position: BigInt(position),
         recordsPerMessage: options.batch ?? 0,
       };
-      const call = this.#rpc.streamKnowledge(request, { metadata: jobMetadata(traceparent) });
+      const call = this.#next().streamKnowledge(request, { metadata: jobMetadata(traceparent) });
       try {
         for await (const message of call as AsyncIterable<StreamKnowledgeResponse>) {
           yield batchOf(message);
@@ -124,7 +133,7 @@ export class KnowledgeClient {
     }
   }
 
-  /** Stores one shard file; the set is published with its last one. */
+  /** Stores one shard file; the set is published with its last one. Storing it twice does nothing. */
   async put(
     set: string,
     knowledge: KnowledgeDescription,
@@ -132,32 +141,58 @@ export class KnowledgeClient {
     file: Uint8Array,
     traceparent = '',
   ): Promise<PutKnowledgeResponse> {
-    const { call, response } = this.#rpc.putKnowledge({ metadata: jobMetadata(traceparent) });
-    let over = false;
-    const settled = response.then(
-      () => {
-        over = true;
-      },
-      () => {
-        over = true;
-      },
-    );
-    const write = async (part: PutKnowledgeRequest['part']): Promise<void> => {
-      if (over || call.write(create(PutKnowledgeRequestSchema, { part }))) return;
-      await Promise.race([new Promise<void>((resolve) => call.once('drain', resolve)), settled]);
-    };
-    call.on('error', () => {});
-    await write({ case: 'begin', value: create(ShardBeginSchema, { set, knowledge, shard }) });
-    for (let from = 0; from < file.length && !over; from += CHUNK_BYTES) {
-      await write({ case: 'chunk', value: file.subarray(from, from + CHUNK_BYTES) });
-    }
-    if (!over) call.end();
-    return response;
+    return this.#ask((rpc) => putShard(rpc, create(ShardBeginSchema, { set, knowledge, shard }), file, traceparent));
   }
 
   close(): void {
-    this.#rpc.close();
+    for (const client of this.#clients) client.close();
   }
+
+  #next(): RpcClient<typeof TeacherCacheService.method> {
+    const client = this.#clients[this.#turn]!;
+    this.#turn = (this.#turn + 1) % this.#clients.length;
+    return client;
+  }
+
+  /** Asks one after the other until one is reached; every call can be made twice. */
+  async #ask<T>(call: (rpc: RpcClient<typeof TeacherCacheService.method>) => Promise<T>): Promise<T> {
+    for (let others = this.#clients.length - 1; ; others--) {
+      try {
+        return await call(this.#next());
+      } catch (error) {
+        if (others === 0 || toSemlinkError(error).code !== Code.UNAVAILABLE) throw error;
+      }
+    }
+  }
+}
+
+async function putShard(
+  rpc: RpcClient<typeof TeacherCacheService.method>,
+  begin: ShardBegin,
+  file: Uint8Array,
+  traceparent: string,
+): Promise<PutKnowledgeResponse> {
+  const { call, response } = rpc.putKnowledge({ metadata: jobMetadata(traceparent) });
+  let over = false;
+  const settled = response.then(
+    () => {
+      over = true;
+    },
+    () => {
+      over = true;
+    },
+  );
+  const write = async (part: PutKnowledgeRequest['part']): Promise<void> => {
+    if (over || call.write(create(PutKnowledgeRequestSchema, { part }))) return;
+    await Promise.race([new Promise<void>((resolve) => call.once('drain', resolve)), settled]);
+  };
+  call.on('error', () => {});
+  await write({ case: 'begin', value: begin });
+  for (let from = 0; from < file.length && !over; from += CHUNK_BYTES) {
+    await write({ case: 'chunk', value: file.subarray(from, from + CHUNK_BYTES) });
+  }
+  if (!over) call.end();
+  return response;
 }
 
 function jobMetadata(traceparent: string): Metadata {

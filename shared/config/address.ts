@@ -37,7 +37,8 @@ export function targetOption(defaultAddress: string, description: string): z.Zod
   return option(target, { description, placeholder: 'HOST:PORT[,...]', range: TARGET_RANGE });
 }
 
-function isTarget(text: string): boolean {
+/** Whether a text is an address to connect to, or several. */
+export function isTarget(text: string): boolean {
   return text.split(',').every((part) => (tryParse(part.trim())?.port ?? 0) > 0);
 }
 

@@ -4,7 +4,9 @@ export {
   HOST_PORT_RANGE,
   type HostPort,
   hostPort,
+  isTarget,
   parseHostPort,
+  TARGET_RANGE,
   targetOption,
 } from './address.js';
 export { EXIT_USAGE, loadConfigOrExit } from './cli.js';

@@ -52,6 +52,17 @@ describe('FolderStore', () => {
     expect(await readdir(store.url)).toEqual(['x']);
   });
 
+  it('creates an object for one of several processes, and leaves it alone for the others', async () => {
+    const store = await temporaryStore();
+    const stores = Array.from({ length: 8 }, () => new FolderStore(store.url));
+    const created = await Promise.all(stores.map((one, i) => one.create('x', [bytes(`of ${i}`)])));
+    expect(created.filter(Boolean)).toHaveLength(1);
+    expect(Buffer.from(await store.read('x', 0, 9)).toString()).toBe(`of ${created.indexOf(true)}`);
+    expect(await store.create('x', [bytes('late')])).toBe(false);
+    expect(await readdir(store.url)).toEqual(['x']);
+    for (const one of stores) one.close();
+  });
+
   it.each(['../x', '/x', 'a//b', '.x', 'a/../b', 'a\\b', ''])(
     'refuses the name %j, which could lead out of it',
     async (name) => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { invalidArgument, notFound } from '../rpc/errors.js';
@@ -62,10 +62,41 @@ export class FolderStore implements KnowledgeStore {
   }
 
   async write(name: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+    await this.#put(name, chunks, async (unfinished, target) => {
+      await rename(unfinished, target);
+      return true;
+    });
+  }
+
+  async create(name: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<boolean> {
+    return this.#put(name, chunks, async (unfinished, target) => {
+      try {
+        // Unlike a rename, this fails where the name is taken.
+        await link(unfinished, target);
+      } catch (error) {
+        if (hasCode(error, 'EEXIST')) return false;
+        if (!hasCode(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) throw error;
+        // A file system without links, where nothing keeps another process from coming in between.
+        if ((await this.size(name)) !== undefined) return false;
+        await rename(unfinished, target);
+        return true;
+      }
+      await rm(unfinished);
+      return true;
+    });
+  }
+
+  /** @param place gives what has been written its name, or says that it must not */
+  async #put(
+    name: string,
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    place: (unfinished: string, target: string) => Promise<boolean>,
+  ): Promise<boolean> {
     const target = this.#pathOf(name);
     const folder = path.dirname(target);
     await mkdir(folder, { recursive: true });
     const unfinished = path.join(folder, `${UNFINISHED}-${randomUUID()}`);
+    let placed = false;
     try {
       const file = await open(unfinished, 'wx');
       try {
@@ -75,13 +106,13 @@ export class FolderStore implements KnowledgeStore {
       } finally {
         await file.close();
       }
-      await rename(unfinished, target);
-      this.#files.forget(target);
-    } catch (error) {
-      await rm(unfinished, { force: true });
-      throw error;
+      placed = await place(unfinished, target);
+      if (placed) this.#files.forget(target);
+    } finally {
+      if (!placed) await rm(unfinished, { force: true });
     }
-    await syncFolder(folder);
+    if (placed) await syncFolder(folder);
+    return placed;
   }
 
   async remove(name: string): Promise<void> {
@@ -135,6 +166,8 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+const isMissing = (error: unknown): boolean => hasCode(error, 'ENOENT', 'ENOTDIR');
+
+function hasCode(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }

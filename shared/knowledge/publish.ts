@@ -7,7 +7,7 @@ import {
 } from '../gen/semlink/v1/knowledge_pb.js';
 import { checkDescription, knowledgeSha256 } from './description.js';
 import { KnowledgeFault } from './fault.js';
-import { inspectShard } from './inspector.js';
+import { type ExpectedShard, inspectShard } from './inspector.js';
 import { shardFile, shardRanges } from './shard.js';
 import type { KnowledgeStore } from './store.js';
 
@@ -74,16 +74,30 @@ export async function storedShards(
 ): Promise<ShardEntry[]> {
   const found: ShardEntry[] = [];
   for (const range of shardRanges(knowledge)) {
-    try {
-      const entry = await inspectShard(store, { knowledge, ...range });
-      if (entry) found.push(entry);
-    } catch (error) {
-      const remakeable = error instanceof KnowledgeFault && (error.kind === 'damaged' || error.kind === 'truncated');
-      if (!remakeable) throw error;
-      onFault(error);
-    }
+    const entry = await intactShard(store, { knowledge, ...range }, onFault);
+    if (entry) found.push(entry);
   }
   return found;
+}
+
+/**
+ * A shard that lies in `store`, read through; undefined where there is none, or a faulty one that is to be made again.
+ *
+ * @throws KnowledgeFault as {@link storedShards}
+ */
+export async function intactShard(
+  store: KnowledgeStore,
+  expected: ExpectedShard,
+  onFault: (fault: KnowledgeFault) => void = () => {},
+): Promise<ShardEntry | undefined> {
+  try {
+    return await inspectShard(store, expected);
+  } catch (error) {
+    const remakeable = error instanceof KnowledgeFault && (error.kind === 'damaged' || error.kind === 'truncated');
+    if (!remakeable) throw error;
+    onFault(error);
+    return undefined;
+  }
 }
 
 /** Publishes a set whose shards are all stored: from now on it can be read. The same shards give the same bytes. */

@@ -18,6 +18,11 @@ import type { KnowledgeStore, S3Options } from './store.js';
 /** Of a multipart upload; S3 wants at least 5 MiB and takes 10,000 of them. Also all that a write holds in memory. */
 const PART_BYTES = 8 * 1024 ** 2;
 
+/** What must hold for an object to appear. */
+interface Condition {
+  IfNoneMatch?: '*';
+}
+
 /** Part of a bucket of an S3-compatible object store. */
 export class S3Store implements KnowledgeStore {
   readonly url: string;
@@ -89,20 +94,46 @@ export class S3Store implements KnowledgeStore {
   }
 
   async write(name: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+    await this.#put(name, chunks, {});
+  }
+
+  async create(name: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<boolean> {
+    if ((await this.size(name)) !== undefined) {
+      for await (const _ of chunks);
+      return false;
+    }
+    try {
+      // A store that does not know the condition ignores it.
+      await this.#put(name, chunks, { IfNoneMatch: '*' });
+      return true;
+    } catch (error) {
+      if (error instanceof SemlinkError && isTaken(error)) return false;
+      throw error;
+    }
+  }
+
+  async #put(
+    name: string,
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    condition: Condition,
+  ): Promise<void> {
     const Key = this.#keyOf(name);
     const parts = inParts(chunks);
     const first = await parts.next();
-    const body = first.done ? new Uint8Array(0) : first.value;
+    const Body = first.done ? new Uint8Array(0) : first.value;
     const second = first.done ? first : await parts.next();
     if (second.done) {
-      await this.#ask(name, () => this.#client.send(new PutObjectCommand({ Bucket: this.#bucket, Key, Body: body })));
+      await this.#ask(name, () =>
+        this.#client.send(new PutObjectCommand({ Bucket: this.#bucket, Key, Body, ...condition })),
+      );
       return;
     }
-    await this.#writeParts(name, Key, async function* () {
-      yield body;
+    const all = async function* () {
+      yield Body;
       yield second.value;
       yield* parts;
-    });
+    };
+    await this.#writeParts(name, Key, all, condition);
   }
 
   async remove(name: string): Promise<void> {
@@ -124,7 +155,12 @@ export class S3Store implements KnowledgeStore {
   }
 
   /** The object appears when the upload is completed, never before. */
-  async #writeParts(name: string, Key: string, parts: () => AsyncGenerator<Uint8Array>): Promise<void> {
+  async #writeParts(
+    name: string,
+    Key: string,
+    parts: () => AsyncGenerator<Uint8Array>,
+    condition: Condition,
+  ): Promise<void> {
     const target = { Bucket: this.#bucket, Key };
     const { UploadId } = await this.#ask(name, () => this.#client.send(new CreateMultipartUploadCommand(target)));
     try {
@@ -137,7 +173,9 @@ export class S3Store implements KnowledgeStore {
         Parts.push({ ETag, PartNumber });
       }
       await this.#ask(name, () =>
-        this.#client.send(new CompleteMultipartUploadCommand({ ...target, UploadId, MultipartUpload: { Parts } })),
+        this.#client.send(
+          new CompleteMultipartUploadCommand({ ...target, UploadId, MultipartUpload: { Parts }, ...condition }),
+        ),
       );
     } catch (error) {
       // Parts of an upload that was not aborted are kept, and paid for; that the abort fails too changes nothing here.
@@ -171,6 +209,11 @@ export class S3Store implements KnowledgeStore {
     const detail = error instanceof Error ? error.message || error.name : String(error);
     return new SemlinkError(Code.UNAVAILABLE, `${where}: the object store failed (${detail})`, { cause: error });
   }
+}
+
+/** There was an object of this name (412), or another was being stored at the same moment (409). */
+function isTaken({ cause }: { cause?: unknown }): boolean {
+  return cause instanceof S3ServiceException && [409, 412].includes(cause.$metadata.httpStatusCode ?? 0);
 }
 
 function isMissing(error: unknown): boolean {

@@ -27,6 +27,15 @@ export interface KnowledgeStore {
    */
   write(name: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>;
 
+  /**
+   * Stores an object as `write` does, unless there is one of this name, which stays as it is. Of several processes that do
+   * so at once, one stores its own.
+   *
+   * @param chunks always taken to their end
+   * @returns whether it was stored
+   */
+  create(name: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<boolean>;
+
   /** Removes an object; does nothing when there is none. */
   remove(name: string): Promise<void>;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { configOfWorker, rolesOf } from './worker-config.js';
-import { coresOfWorker, workerEnvironment, workerRole } from './worker-role.js';
+import { coresOfWorker, partOfWorker, workerEnvironment, workerRole } from './worker-role.js';
 
 const config = {
   listen: '0.0.0.0:50051',
@@ -38,5 +38,6 @@ describe('the workers of a service', () => {
     expect(configOfWorker({ ...config, metrics: { listen: 'off' } }, role).metrics.listen).toBe('off');
     expect([8, 3, 2].map((cores) => coresOfWorker(cores, role))).toEqual([2, 1, 1]);
     expect(coresOfWorker(8, undefined)).toBe(8);
+    expect([partOfWorker(100, role), partOfWorker(2, role), partOfWorker(100, undefined)]).toEqual([33, 0, 100]);
   });
 });

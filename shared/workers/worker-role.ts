@@ -21,7 +21,12 @@ export function workerRole(environment: NodeJS.ProcessEnv = process.env): Worker
   return text ? (JSON.parse(text) as WorkerRole) : undefined;
 }
 
+/** A worker's part of what the workers of a service share; all of it where this process is none. */
+export function partOfWorker(whole: number, role: WorkerRole | undefined = workerRole()): number {
+  return Math.floor(whole / (role?.count ?? 1));
+}
+
 /** A worker's part of `cores`, at least one: the workers of a service share what there is. */
 export function coresOfWorker(cores: number, role: WorkerRole | undefined = workerRole()): number {
-  return Math.max(1, Math.floor(cores / (role?.count ?? 1)));
+  return Math.max(1, partOfWorker(cores, role));
 }

@@ -57,6 +57,19 @@ describe.skipIf(program === undefined)('knowledge in an S3-compatible store', ()
     await expect(store.read('b', 0, 1)).rejects.toMatchObject({ code: Code.NOT_FOUND });
   });
 
+  it('creates an object only where there is none of its name', async () => {
+    const large = Array<Uint8Array>(9).fill(new Uint8Array(1024 ** 2).fill(1));
+    for (const [name, content] of [
+      ['created/small', [Buffer.from('first')]],
+      ['created/large', large],
+    ] as const) {
+      const bytes = content.reduce((sum, { length }) => sum + length, 0);
+      expect(await store.create(name, content)).toBe(true);
+      expect(await store.create(name, [Buffer.from('second')])).toBe(false);
+      expect(await store.size(name)).toBe(bytes);
+    }
+  });
+
   it('puts large objects in parts, and leaves nothing of one that broke off', async () => {
     const piece = Uint8Array.from({ length: 1_000_003 }, (_, i) => (i * 7) % 251);
     await store.write('large', Array<Uint8Array>(20).fill(piece));

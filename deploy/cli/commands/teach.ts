@@ -14,10 +14,10 @@ import { KnowledgeClient } from '../../../shared/client/knowledge.js';
 import {
   type ConfigOf,
   defineConfig,
-  HOST_PORT_RANGE,
-  hostPort,
+  isTarget,
   loadConfigOrExit,
   option,
+  TARGET_RANGE,
 } from '../../../shared/config/index.js';
 import { augmentation } from '../../../shared/data/augment.js';
 import { cifar10DataSet, cifar100DataSet, type LabelledDataSet } from '../../../shared/data/labelled-images.js';
@@ -86,10 +86,10 @@ const definition = defineConfig({
       placeholder: 'URL',
     }),
     s3: s3Group(),
-    teacherCache: option(hostPort().optional(), {
+    teacherCache: option(z.string().refine(isTarget, `expected ${TARGET_RANGE}`).optional(), {
       description: 'Store through the teacher-cache that runs there instead, as the set that --set names.',
-      placeholder: 'HOST:PORT',
-      range: HOST_PORT_RANGE,
+      placeholder: 'HOST:PORT[,...]',
+      range: TARGET_RANGE,
     }),
     ...tlsFields(),
     set: option(z.string().optional(), {
