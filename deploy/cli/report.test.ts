@@ -37,6 +37,21 @@ beforeAll(async () => {
     { run: 'b', ...RUN, images: 4500, seed: 2, points: [{ ...POINT, accuracy: 0.72 }] },
     { run: 'c', ...RUN, images: 45_000, seed: 1, points: [{ ...POINT, accuracy: 0.9 }] },
   ]);
+  const trained = { size: 's', epochs: 1, images: 500 };
+  await record('ablations.json', [
+    { run: 'full', ...trained, seed: 1, what: 'all parts', points: [{ ...POINT, accuracy: 0.7 }] },
+    { run: 'full-seed2', ...trained, seed: 2, what: 'all parts', points: [{ ...POINT, accuracy: 0.74 }] },
+    { run: 'snr10', ...trained, seed: 1, what: 'one model for 10 dB', points: [{ ...POINT, accuracy: 0.71 }] },
+  ]);
+  await record('teacher-in-loop.json', [
+    {
+      run: 'in-loop-seed1',
+      ...trained,
+      seed: 1,
+      what: 'the teacher in the loop',
+      points: [{ ...POINT, accuracy: 0.73 }],
+    },
+  ]);
   out = path.join(folder, 'out');
   const args = ['--models', models, '--results', results, '--out', out, '--images', '40', '--seed', '1,2'];
   printed = await semlink(['report', ...args, '--snr', '0,10', '--k', '2,8', '--latency-calls', '5']);
@@ -101,7 +116,7 @@ describe('semlink report', () => {
     ]);
     expect(data.models.map((m) => m.latency.length)).toEqual([6, 6]);
     expect(data.published.every((p) => p.ours.length === 2)).toBe(true);
-    expect(html).toContain('there is no ablations.json');
+    expect(html).toContain('there is no dense-knowledge.json');
     expect(html).not.toContain('there is no pixels.json');
   });
 
@@ -119,4 +134,15 @@ describe('semlink report', () => {
     expect(status).toBe(1);
     expect(stderr).toMatch(/^semlink: \S+pixels\.json has not the form it should: /m);
   }, 60_000);
+
+  it('sets parts of the method and the teacher in the loop beside each other, with the spread over seeds', () => {
+    const figure = data.figures.find(({ id }) => id === 'parts-awgn-k8')!;
+    expect(figure.series).toEqual([
+      { name: 'all parts', style: 'line', points: [{ x: 10, y: 72, error: 2.83 }] },
+      { name: 'one model per SNR', style: 'dots', points: [{ x: 10, y: 71 }] },
+      { name: 'the teacher in the loop', style: 'line', points: [{ x: 10, y: 73 }] },
+    ]);
+    expect(html).toContain('<td>72 ± 2.83</td>');
+    expect(html).not.toContain('there is no teacher-in-loop.json');
+  });
 });

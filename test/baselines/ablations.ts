@@ -10,10 +10,10 @@ import { z } from 'zod';
 import { runDistiller } from '../../deploy/cli/commands/distiller-process.js';
 import { SHIPPED_KNOWLEDGE } from '../../deploy/cli/knowledge-options.js';
 import { publishedPair } from '../../deploy/cli/published-pair.js';
-import { type EvaluationPoint, measureLink } from '../../shared/codec/link-evaluation.js';
 import { openModels, type PublishedModel } from '../../shared/codec/model-folder.js';
 import { defineConfig, loadConfigOrExit, option } from '../../shared/config/index.js';
 import { loadCifar10 } from '../../shared/data/cifar10.js';
+import { gridPoints, measuredPoints, SNR_DB } from './run-result.js';
 
 const definition = defineConfig({
   name: 'ablations',
@@ -54,7 +54,6 @@ interface Run {
 const AXIS = { teacher: 'distilled', labels: 'labels alone' };
 
 const ALL = 45_000;
-const SNR_DB = [-10, -5, 0, 5, 10, 15, 20];
 const GROUPS = ['--group-size', '16'];
 
 const RUNS: readonly Run[] = [
@@ -149,21 +148,8 @@ async function evaluate(run: Run, model: PublishedModel) {
   const { channelUses } = model.manifest;
   const pair = await publishedPair(model);
   const snrs = run.snrDb === undefined ? SNR_DB : [run.snrDb];
-  const points: EvaluationPoint[] = snrs.flatMap((snrDb) =>
-    channelUses.flatMap((k) => [
-      { channel: { model: 'awgn' as const, snrDb }, channelUses: k },
-      { channel: { model: 'rayleigh-block' as const, snrDb, coherenceSymbols: 0 }, channelUses: k },
-    ]),
-  );
-  const measured = await measureLink(pair, test, points, { seed: 1 });
+  const points = await measuredPoints(pair, test, gridPoints(channelUses, snrs));
   pair.encoder.dispose();
   pair.decoder.dispose();
-  return points.map(({ channel, channelUses: k }, i) => ({
-    channel: channel.model,
-    snr_db: channel.snrDb,
-    k,
-    accuracy: measured[i]!.accuracy,
-    semantic_bits: Number(measured[i]!.semanticBits.toFixed(3)),
-    occupied_uses: measured[i]!.occupiedUses,
-  }));
+  return points;
 }

@@ -1,39 +1,40 @@
 /**
  * What storing costs: trains size S on a teacher's dense 32-bit answers, as they would be with the teacher in the loop, and
- * on the same answers as stored records, with the same steps, views and seeds, and evaluates both on the test images.
+ * on the same answers as stored records, with the same steps, views and seeds, and evaluates both on the test images. Goes on
+ * where it was after a kill, the teacher's answers and the trainings alike; runs that are in the results are not made again.
  *
  *   node dist/test/baselines/dense-knowledge.js --help
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { TrainingKnowledge } from '../../services/distiller/batches.js';
+import { CheckpointFile } from '../../services/distiller/checkpoint.js';
 import { distillerConfig } from '../../services/distiller/config.js';
-import { withFrozen } from '../../services/distiller/looks.js';
 import { networkSpec } from '../../services/distiller/sizes.js';
 import { Trainer } from '../../services/distiller/trainer.js';
 import { openTeacher } from '../../services/teacher/ensemble.js';
 import { readTeacherSpec } from '../../services/teacher/spec.js';
 import type { Teacher } from '../../services/teacher/teacher.js';
-import { type EvaluationPoint, measureLink } from '../../shared/codec/link-evaluation.js';
+import type { EvaluationPoint } from '../../shared/codec/link-evaluation.js';
 import { defineConfig, loadConfig, loadConfigOrExit, option } from '../../shared/config/index.js';
 import { augmentation, SeededViews, writeView } from '../../shared/data/augment.js';
 import { loadCifar10 } from '../../shared/data/cifar10.js';
 import { describeKnowledge } from '../../shared/knowledge/description.js';
 import { RecordCodec } from '../../shared/knowledge/record.js';
 import { loadTensorFlow } from '../../shared/tensor/native.js';
+import { readResults } from './earlier-results.js';
+import { measuredWeights, type RunResult } from './run-result.js';
+import { TrainingProgress } from './training-progress.js';
 
 const CLASSES = 10;
 const VIEW_SEED = 1;
-const POINTS: Record<string, EvaluationPoint> = {
-  'awgn 10 dB k=8': { channel: { model: 'awgn', snrDb: 10 }, channelUses: 8 },
-  'awgn 0 dB k=16': { channel: { model: 'awgn', snrDb: 0 }, channelUses: 16 },
-  'awgn -10 dB k=64': { channel: { model: 'awgn', snrDb: -10 }, channelUses: 64 },
-  'rayleigh-block 10 dB k=32': {
-    channel: { model: 'rayleigh-block', snrDb: 10, coherenceSymbols: 0 },
-    channelUses: 32,
-  },
-};
+const POINTS: EvaluationPoint[] = [
+  { channel: { model: 'awgn', snrDb: 10 }, channelUses: 8 },
+  { channel: { model: 'awgn', snrDb: 0 }, channelUses: 16 },
+  { channel: { model: 'awgn', snrDb: -10 }, channelUses: 64 },
+  { channel: { model: 'rayleigh-block', snrDb: 10, coherenceSymbols: 0 }, channelUses: 32 },
+];
 
 const definition = defineConfig({
   name: 'dense-knowledge',
@@ -47,6 +48,7 @@ const definition = defineConfig({
     images: option(z.int().min(500).max(45_000).default(45_000), { description: 'Training images.' }),
     seeds: option(z.array(z.int().min(0)).min(1).default([1, 2, 3]), { description: 'Seeds of training.' }),
     precision: option(z.enum(['float32', 'bfloat16']).default('float32'), { description: 'Of the training.' }),
+    testImages: option(z.int().min(100).max(10_000).default(10_000), { description: 'Test images, for a quick try.' }),
     work: option(z.string().default('.training/dense-knowledge'), {
       description: "Folder where the teacher's answers are kept.",
       placeholder: 'FOLDER',
@@ -60,29 +62,30 @@ const definition = defineConfig({
 
 const { config } = loadConfigOrExit(definition, process.argv.slice(2));
 const training = await loadCifar10('train');
-const test = await loadCifar10('test');
+const test = { ...(await loadCifar10('test')), count: config.testImages };
 const views = new SeededViews(VIEW_SEED);
 const spec = await readTeacherSpec(config.teacher);
 const teacher = await openTeacher(spec, { width: training.width, height: training.height, threads: 1 });
 const answers = await teacherAnswers(teacher, spec.batch);
 await teacher.close();
 
-const kinds = [dense(), ...config.topK.map(stored)];
-const results: { knowledge: string; seed: number; accuracy: Record<string, number> }[] = [];
-for (const seed of config.seeds) {
-  for (const { name, knowledge } of kinds) {
-    const accuracy = await accuracyAfter(knowledge, seed);
-    results.push({ knowledge: name, seed, accuracy });
-    process.stdout.write(`${name} seed ${seed} ${JSON.stringify(accuracy)}\n`);
-    await write();
-  }
-}
-
-async function write(): Promise<void> {
-  const { views, epochs, images, precision } = config;
-  const command = `node dist/test/baselines/dense-knowledge.js --teacher FILE --views ${views} --epochs ${epochs} --precision ${precision}`;
-  const text = { made_by: command, size: 's', teacher: teacher.name, images, views, epochs, results };
-  await writeFile(config.json, `${JSON.stringify(text, null, 1)}\n`);
+const { epochs, images, precision } = config;
+const header = {
+  made_by: `node dist/test/baselines/dense-knowledge.js --teacher FILE --views ${config.views} --epochs ${epochs} --images ${images} --precision ${precision}`,
+  teacher: teacher.name,
+  teacher_sha256: teacher.sha256,
+  views: config.views,
+  test_images: test.count,
+};
+const results: RunResult[] = await readResults(config.json, header);
+const due = config.seeds.flatMap((seed) => [dense(), ...config.topK.map(stored)].map((kind) => ({ seed, ...kind })));
+for (const [i, { seed, name, knowledge }] of due.entries()) {
+  if (results.some((done) => done.seed === seed && done.what === name)) continue;
+  process.stderr.write(`run ${i + 1} of ${due.length}: ${name}, seed ${seed}\n`);
+  const points = await pointsAfter(name, knowledge, seed);
+  results.push({ run: `${name}, seed ${seed}`, size: 's', epochs, images, seed, what: name, points });
+  await writeFile(`${config.json}.new`, `${JSON.stringify({ ...header, results }, null, 1)}\n`);
+  await rename(`${config.json}.new`, config.json);
 }
 
 /** images x views x classes probabilities; asked for once and kept in a file. */
@@ -95,8 +98,16 @@ async function teacherAnswers(from: Teacher, batch: number): Promise<Float32Arra
   const size = training.width * training.height * 3;
   const all = new Float32Array(images * count * CLASSES);
   const rgb = new Uint8Array(batch * size);
-  const start = performance.now();
-  for (let first = 0; first < images * count; first += batch) {
+  // Appended to as answers come; after a kill the rows that are whole are kept.
+  const part = `${file}.part`;
+  const bytes = await readFile(part).catch(() => Buffer.alloc(0));
+  const rows = Math.min(images * count, Math.floor(bytes.length / (4 * CLASSES)));
+  new Uint8Array(all.buffer).set(bytes.subarray(0, rows * 4 * CLASSES));
+  const out = await open(part, 'a');
+  await out.truncate(rows * 4 * CLASSES);
+  if (rows > 0) process.stderr.write(`${from.name}: going on after ${rows} views\n`);
+  const progress = new TrainingProgress(from.name, images * count, 'views', rows);
+  for (let first = rows; first < images * count; first += batch) {
     const now = Math.min(batch, images * count - first);
     for (let i = 0; i < now; i++) {
       const image = Math.floor((first + i) / count);
@@ -104,12 +115,12 @@ async function teacherAnswers(from: Teacher, batch: number): Promise<Float32Arra
     }
     const { probabilities } = await from.predict(rgb.subarray(0, now * size), now);
     all.set(probabilities, first * CLASSES);
-    if ((first / batch) % 100 === 0) {
-      const rate = (first + now) / ((performance.now() - start) / 1e3);
-      process.stderr.write(`${from.name}: ${first + now} of ${images * count} views, ${Math.round(rate)}/s\n`);
-    }
+    await out.appendFile(new Uint8Array(all.buffer, first * 4 * CLASSES, now * 4 * CLASSES));
+    progress.at(first + now);
   }
-  await writeFile(file, new Uint8Array(all.buffer));
+  await out.sync();
+  await out.close();
+  await rename(part, file);
   return all;
 }
 
@@ -164,16 +175,24 @@ function stored(topK: number): { name: string; knowledge: TrainingKnowledge } {
   return { name: `stored, K = ${topK}, ${codec.bytes} bytes`, knowledge };
 }
 
-/** Accuracy on the test images, 0 to 1, by point. */
-async function accuracyAfter(knowledge: TrainingKnowledge, seed: number): Promise<Record<string, number>> {
-  const { epochs, images, precision } = config;
+/** Trains, from the checkpoint where there is one, and measures on the test images. */
+async function pointsAfter(name: string, knowledge: TrainingKnowledge, seed: number) {
   const run = { ...loadConfig(distillerConfig).config!, size: 's' as const, seed, epochs, images, precision };
   const network = networkSpec(run);
   const data = { ...training, rgb: training.images, count: images };
-  const trainer = new Trainer(loadTensorFlow(), run, network, data, { knowledge });
-  while (trainer.step < trainer.steps) trainer.advance();
-  const measured = await withFrozen(trainer.average(), network, (pair) =>
-    measureLink({ ...pair, network }, test, Object.values(POINTS), { seed: 1 }),
-  );
-  return Object.fromEntries(Object.keys(POINTS).map((name, i) => [name, measured[i]!.accuracy]));
+  const folder = path.join(config.work, `${name}, seed ${seed}`.replace(/[^a-z0-9]+/gi, '-'));
+  await mkdir(folder, { recursive: true });
+  const file = new CheckpointFile(folder, run);
+  const resume = (await file.read())?.optimizer;
+  const trainer = new Trainer(loadTensorFlow(), run, network, data, { knowledge, resume });
+  if (resume) process.stderr.write(`going on from step ${trainer.step} of ${trainer.steps}\n`);
+  const progress = new TrainingProgress(`${name}, seed ${seed}`, trainer.steps, 'steps', trainer.step);
+  while (trainer.step < trainer.steps) {
+    trainer.advance();
+    progress.at(trainer.step);
+    if (trainer.step % trainer.stepsPerEpoch === 0) await file.write({ optimizer: trainer.state(), seconds: 0 });
+  }
+  const points = await measuredWeights(trainer.average(), network, test, POINTS);
+  await rm(folder, { recursive: true });
+  return points;
 }

@@ -1,6 +1,7 @@
 import { meanAndDeviation } from '../statistics.js';
 import type { BaselinePoint, ModelPoint, ReportData } from './data.js';
 import type { Figure, FigurePoint, Series } from './figure.js';
+import { partFigures } from './parts.js';
 import { type RunResult, shownPoints } from './recorded.js';
 
 /** Lengths and SNRs at which models are set beside baselines. */
@@ -46,6 +47,7 @@ export function figuresOf(data: Omit<ReportData, 'figures'>): Figure[] {
     ...besideBaselines(data),
     ...overLength(data),
     ...peakPower(data),
+    ...partFigures(data.recorded),
     ...dataAxis(data),
   ].filter(({ series }) => series.length > 0);
 }

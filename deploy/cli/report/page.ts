@@ -1,6 +1,7 @@
 import type { ModelPoint, ReportData } from './data.js';
 import type { Figure } from './figure.js';
 import { percentOf } from './figures.js';
+import { headlineTable, partRuns } from './parts.js';
 import { escapeText, PLOT_STYLE, plot } from './plot.js';
 import { RECORDED_FILES, type RunResult, shownPoints } from './recorded.js';
 
@@ -29,7 +30,14 @@ export function page(data: ReportData): string {
     published(data),
     data.recorded.pixels ? '' : missing('Pixels by JPEG or WebP, LDPC and QAM', RECORDED_FILES.pixels),
     data.recorded.dataAxis ? '' : missing('Accuracy over 5 to 100 % of the training images', RECORDED_FILES.dataAxis),
+    headlines('Parts of the method at headline points', partRuns(data.recorded)),
     ablations(data.recorded.ablations),
+    data.recorded.teacherInLoop
+      ? ''
+      : missing('Standard distillation, the teacher in the loop', RECORDED_FILES.teacherInLoop),
+    data.recorded.denseKnowledge
+      ? headlines('Dense knowledge beside stored records', data.recorded.denseKnowledge)
+      : missing('Dense knowledge beside stored records', RECORDED_FILES.denseKnowledge),
     conventions(data),
   ];
   return `<!doctype html>
@@ -119,6 +127,25 @@ function published({ published: all }: ReportData): string {
 }
 
 const ours = (p: ModelPoint) => `${p.model} ${percentOf(p.accuracy)} (${p.k})`;
+
+/** Kinds of runs at headline points, mean and standard deviation over the seeds of training. */
+function headlines(title: string, runs: readonly RunResult[]): string {
+  if (runs.length === 0) return '';
+  const { heads, rows } = headlineTable(runs);
+  const epochs = [...new Set(runs.map((run) => run.epochs))].join(', ');
+  const lines = rows.map(({ what, cells }): Cell[] => [
+    what,
+    Math.max(...cells.map((cell) => cell?.seeds ?? 0)),
+    ...cells.map((cell) => {
+      if (!cell) return '';
+      return cell.deviation === undefined ? cell.mean : `${cell.mean} ± ${cell.deviation}`;
+    }),
+  ]);
+  return section(
+    title,
+    `<p>Accuracy in %, mean ± standard deviation over the seeds of training; size S, ${epochs} epochs, so these are not the accuracies of the published models. A single seed has no deviation.</p>${table(['runs', 'seeds', ...heads], lines)}`,
+  );
+}
 
 function ablations(runs: RunResult[] | undefined): string {
   if (!runs) return missing('Ablations', RECORDED_FILES.ablations);

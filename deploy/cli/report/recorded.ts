@@ -26,6 +26,10 @@ export interface Recorded {
   pixels: PixelResult[] | undefined;
   ablations: RunResult[] | undefined;
   dataAxis: RunResult[] | undefined;
+  /** Standard distillation, the teacher asked about every batch. */
+  teacherInLoop: RunResult[] | undefined;
+  /** Dense answers of the teacher beside the same answers as stored. */
+  denseKnowledge: RunResult[] | undefined;
 }
 
 /** The points of training runs that are drawn, where a run has so many that no page could hold them; all are in the JSON. */
@@ -51,6 +55,8 @@ export const RECORDED_FILES = {
   pixels: 'pixels.json',
   ablations: 'ablations.json',
   dataAxis: 'data-axis.json',
+  teacherInLoop: 'teacher-in-loop.json',
+  denseKnowledge: 'dense-knowledge.json',
 } as const;
 
 /**
@@ -62,6 +68,8 @@ export async function readRecorded(folder: string): Promise<Recorded> {
     pixels: await read(folder, RECORDED_FILES.pixels, pixelResult),
     ablations: await read(folder, RECORDED_FILES.ablations, runResult),
     dataAxis: await read(folder, RECORDED_FILES.dataAxis, runResult),
+    teacherInLoop: await read(folder, RECORDED_FILES.teacherInLoop, runResult),
+    denseKnowledge: await read(folder, RECORDED_FILES.denseKnowledge, runResult),
   };
 }
 
