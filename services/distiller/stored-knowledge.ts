@@ -102,7 +102,10 @@ async function fromStore(url: string, check: Check, { s3 }: KnowledgeAccess): Pr
 
 async function fromTeacherCache(url: string, check: Check, access: KnowledgeAccess): Promise<WholeSet> {
   const [, address, name] = /^grpc:\/\/([^/]+)\/([^/]+)$/.exec(url) ?? [];
-  if (!address || !name) throw new Error(`--knowledge ${url}: a set of a teacher-cache is grpc://HOST:PORT/SET, with commas between several`);
+  if (!address || !name)
+    throw new Error(
+      `--knowledge ${url}: a set of a teacher-cache is grpc://HOST:PORT/SET, with commas between several`,
+    );
   const client = new KnowledgeClient({ address, tls: access.tls });
   try {
     const description = await client.published(name);
