@@ -24,11 +24,11 @@ fi
 build_images() {
   [[ -n $engine ]] || return 0
   if [[ $engine == set-up ]]; then
-    # The base image made there is Node.js and its libraries; what is computed with needs one more.
+    # The base image made there is Node.js and its libraries; what is computed with needs one more, CUDA two.
     local base
     base="$(mktemp -d)"
-    cp -L /lib/x86_64-linux-gnu/librt.so.1 "$base"
-    printf 'FROM local/node:20-slim\nCOPY librt.so.1 /lib/x86_64-linux-gnu/\n' >"$base/Dockerfile"
+    cp -L /lib/x86_64-linux-gnu/{librt,libz,libutil}.so.1 "$base"
+    printf 'FROM local/node:20-slim\nCOPY librt.so.1 libz.so.1 libutil.so.1 /lib/x86_64-linux-gnu/\n' >"$base/Dockerfile"
     docker build -q -t local/semlink-base:20 "$base" >/dev/null 2>&1 ||
       DOCKER_BUILDKIT=0 docker build -q -t local/semlink-base:20 "$base" >/dev/null
     rm -rf "$base"
