@@ -10,7 +10,7 @@ start_cluster() {
   version="$(node -p 'require("./package.json").version')"
   echo "Making a cluster"
   if timeout 1500 test/cluster/local-cluster.sh build >"$log" 2>&1 && test/cluster/local-cluster.sh up >"$log" 2>&1 &&
-    test/cluster/local-cluster.sh load semlink/{transmitter-encoder,channel-emulator,receiver-decoder,tools}:"$version" >"$log" 2>&1; then
+    test/cluster/local-cluster.sh load semlink/{transmitter-encoder,channel-emulator,receiver-decoder,teacher-cache,tools}:"$version" >"$log" 2>&1; then
     export SEMLINK_TEST_KUBECONFIG=/var/tmp/semlink-cluster/kubeconfig
   else
     tail -5 "$log"

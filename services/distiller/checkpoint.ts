@@ -28,6 +28,7 @@ export function optionsHash(config: DistillerConfig, { knowledge, start }: RunOr
   const {
     name: _n,
     models: _m,
+    publishTo: _p,
     work: _w,
     fresh: _f,
     knowledge: _k,

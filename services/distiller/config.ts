@@ -27,6 +27,11 @@ export const distillerConfig = defineConfig({
       description: 'Folder of published models, into which the new one goes.',
       placeholder: 'FOLDER',
     }),
+    publishTo: option(z.string().min(1).optional(), {
+      description:
+        'Also stores the model there, where "semlink models pull" finds it: a folder, or s3://bucket/prefix.',
+      placeholder: 'URL',
+    }),
     work: option(z.string().default('.training'), {
       description: 'Folder for checkpoints and the training record; one sub-folder a version.',
       placeholder: 'FOLDER',

@@ -25,7 +25,18 @@ export interface Finished {
 /** The manifest of a finished run. */
 export function manifestOf(run: Finished): Omit<Manifest, 'files'> {
   const { config, spec, calibration, knowledge, start } = run;
-  const { name: _n, models: _m, work: _w, fresh: _f, knowledge: _k, metrics: _l, s3: _s, tls: _t, ...options } = config;
+  const {
+    name: _n,
+    models: _m,
+    publishTo: _p,
+    work: _w,
+    fresh: _f,
+    knowledge: _k,
+    metrics: _l,
+    s3: _s,
+    tls: _t,
+    ...options
+  } = config;
   const { seed: _seed, epochs: _epochs, batchSize: _batch, threads: _threads, startFrom: _from, ...others } = options;
   const cost = ({ parameters, flop }: NetworkCost) => ({ parameters, mflop: Number((flop / 1e6).toFixed(3)) });
   return {

@@ -1,6 +1,8 @@
 import path from 'node:path';
 import { type PublishedModel, publishModel } from '../../shared/codec/model-folder.js';
+import { pushModel, storedVersions } from '../../shared/codec/model-store.js';
 import { type Cifar10Images, loadCifar10 } from '../../shared/data/cifar10.js';
+import { type KnowledgeStore, openStore } from '../../shared/knowledge/store.js';
 import { ATTRIBUTES, type JobSpan, SPANS } from '../../shared/telemetry/index.js';
 import { loadTensorFlow } from '../../shared/tensor/native.js';
 import { calibrate } from './calibrate.js';
@@ -43,13 +45,36 @@ export interface TrainingStep {
 }
 
 /**
- * Trains, calibrates and publishes a codec pair. Goes on from the last checkpoint where there is one; `stop` ends it
+ * Trains, calibrates and publishes a codec pair, in a store too where `publishTo` names one. Goes on from the last checkpoint where there is one; `stop` ends it
  * after the step at hand, with a checkpoint.
  *
  * @param job the span of the run, under which its parts have theirs
  * @returns the published model, or undefined when it was stopped
+ * @throws Error before the first step when the store of `publishTo` is not reached
  */
 export async function train(
+  config: DistillerConfig,
+  reporter: TrainingReporter,
+  stop: AbortSignal,
+  job: JobSpan,
+): Promise<PublishedModel | undefined> {
+  const store = config.publishTo ? await openTarget(config.publishTo, config) : undefined;
+  try {
+    return await trainInto(store, config, reporter, stop, job);
+  } finally {
+    store?.close();
+  }
+}
+
+/** Asked something at once: a store that says no after hours of training is found too late. */
+async function openTarget(url: string, { s3 }: DistillerConfig): Promise<KnowledgeStore> {
+  const store = await openStore(url, s3);
+  await storedVersions(store);
+  return store;
+}
+
+async function trainInto(
+  store: KnowledgeStore | undefined,
   config: DistillerConfig,
   reporter: TrainingReporter,
   stop: AbortSignal,
@@ -121,11 +146,14 @@ export async function train(
   const steps = epochs * trainer.stepsPerEpoch;
   const run = { config, spec, calibration, epochs, steps, seconds: clock.seconds, ...origins };
   const manifest = manifestOf(run);
-  const model = await job.during(SPANS.publishModel, { [ATTRIBUTES.modelVersion]: manifest.version }, () =>
-    publishModel(config.models, manifest, weights),
-  );
+  const model = await job.during(SPANS.publishModel, { [ATTRIBUTES.modelVersion]: manifest.version }, async () => {
+    const published = await publishModel(config.models, manifest, weights);
+    if (store) await pushModel(store, published, false);
+    return published;
+  });
   reporter.phase?.('done');
   reporter.say(`published ${model.folder}`);
+  if (store) reporter.say(`${manifest.version}: stored in ${store.url}`);
   return model;
 }
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectRoot } from '../../shared/build/compiled.js';
 import { KnowledgeClient } from '../../shared/client/knowledge.js';
 import { SemanticLink } from '../../shared/client/link.js';
+import { cacheFolder } from '../../shared/data/cache.js';
 import { accuracyOf, sendAll, testImages } from '../integration/link.fixture.js';
 import { failures } from './containers.fixture.js';
 import { containerEngine, TARGETS } from './engine.fixture.js';
@@ -99,6 +100,13 @@ describe.skipIf(program === undefined)('docker compose', { timeout: 120_000 }, (
     expect(images.filter((image) => !image.startsWith('mirror.example/'))).toEqual([]);
   });
 
+  it('lets only the teacher-cache at the volume of knowledge', async () => {
+    const users = Object.entries(await configOf('cpu,distill')).filter(([, { volumes = [] }]) =>
+      volumes.some(({ source }) => source === 'knowledge'),
+    );
+    expect(users.map(([name]) => name)).toEqual(['teacher-cache']);
+  });
+
   it('mounts files that are there', async () => {
     const config = await configOf('cpu,observe');
     const mounted = Object.values(config).flatMap(({ volumes = [] }) => volumes.filter(({ type }) => type === 'bind'));
@@ -130,6 +138,27 @@ describe.skipIf(program === undefined)('docker compose', { timeout: 120_000 }, (
       const response = await fetch(`http://${await addressOf('console', 8088)}/`);
       expect(response.status).toBe(200);
       expect(await response.text()).toMatch(/<title>[^<]*SemLink/);
+    });
+
+    it('distils from what the teacher-cache hands out, into the volume that the link can take models from', async () => {
+      const tiny = [
+        '--size',
+        's',
+        '--epochs',
+        '1',
+        '--images',
+        '640',
+        '--channel-uses',
+        '64',
+        '--calibration-images',
+        '500',
+      ];
+      const printed = await compose(['run', '--rm', '--no-TTY', 'distiller', ...tiny], {
+        ...environment,
+        SEMLINK_CACHE: cacheFolder(),
+      });
+      expect(printed).toContain('learning from cifar10-ensemble-of-4: 10 stored views an image');
+      expect(printed).toContain('published /distilled/s-cifar10-2');
     });
 
     it('hands out the knowledge that ships', async () => {

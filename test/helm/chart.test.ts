@@ -38,7 +38,7 @@ describe.runIf(hasHelm)('the chart', { timeout: 60_000 }, () => {
     ['tls.enabled=true', 'tls.existingSecret: name the Secret'],
     ['models.source=s3', 'models.s3.url: name the bucket'],
     ['teach.enabled=true', 'teach.enabled needs teacherCache.enabled'],
-    ['distill.enabled=true', 'distill.enabled needs models.source pvc'],
+    ['distill.enabled=true', 'distill.enabled needs models.source pvc or s3'],
   ])('refuses %s and says why', async (value, why) => {
     await expect(helm('template', 'x', chart, '--set', value)).rejects.toThrow(why);
   });

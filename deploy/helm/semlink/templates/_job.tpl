@@ -1,5 +1,6 @@
 {{/* The pod of a job that runs the semlink command. Takes (dict "root" $ "component" NAME "values" V "args" LIST "volumes" LIST
-    "mounts" LIST "env" LIST), for a pod by itself also "name" and "annotations". */}}
+    "mounts" LIST "env" LIST), with metrics also "port", for a pod that needs more than the usual 30 seconds to end "grace",
+    for a pod by itself "name" and "annotations". */}}
 {{- define "semlink.jobPod" -}}
 {{- $root := .root -}}
 {{- $gpu := .values.gpu | default dict -}}
@@ -23,6 +24,10 @@ spec:
   runtimeClassName: {{ $gpu.runtimeClassName }}
   {{- end }}
   restartPolicy: Never
+  {{- with .grace }}
+  # What it did is written down before it ends.
+  terminationGracePeriodSeconds: {{ . }}
+  {{- end }}
   containers:
     - name: {{ .component }}
       {{- include "semlink.image" (dict "root" $root "image" "tools" "suffix" (ternary $gpu.imageTagSuffix "" $hasGpu)) | nindent 6 }}
@@ -34,6 +39,10 @@ spec:
         - name: SEMLINK_CACHE
           value: {{ $root.Values.data.mountPath }}
         {{- end }}
+      {{- with .port }}
+      ports:
+        - {name: http, containerPort: {{ . }}}
+      {{- end }}
       {{- include "semlink.resources" (dict "resources" .values.resources "gpu" $gpu) | nindent 6 }}
       {{- include "semlink.containerSecurity" $root | nindent 6 }}
       volumeMounts:
