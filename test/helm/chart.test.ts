@@ -42,6 +42,35 @@ describe.runIf(hasHelm)('the chart', { timeout: 60_000 }, () => {
   ])('refuses %s and says why', async (value, why) => {
     await expect(helm('template', 'x', chart, '--set', value)).rejects.toThrow(why);
   });
+
+  const bucket =
+    'distill.enabled=true,distill.set=mine,models.source=s3,models.s3.url=s3://models,models.s3.endpoint=http://m:9000';
+  it.each([
+    [
+      'the teacher-cache, where there is one',
+      'teacherCache.enabled=true',
+      'grpc://x-semlink-teacher-cache-pods.default',
+    ],
+    [
+      'a bucket',
+      'knowledge.source=s3,knowledge.s3.url=s3://knowledge/sets,knowledge.s3.endpoint=http://m:9000',
+      's3://knowledge/sets/mine',
+    ],
+    ['a volume', 'knowledge.source=pvc', '/knowledge/mine'],
+  ])('distils from %s, into a bucket', async (_, value, from) => {
+    const text = await helm('template', 'x', chart, '-s', 'templates/jobs.yaml', '--set', `${bucket},${value}`);
+    expect(text).toContain(`--knowledge=${from}`);
+    expect(text).toContain('--publish-to=s3://models\n');
+    expect(text.match(/--s3-endpoint=/g)).toEqual(['--s3-endpoint=']);
+    expect(text.includes('claimName: x-semlink-knowledge')).toBe(value === 'knowledge.source=pvc');
+  });
+
+  it('refuses two object stores for one command, and says what to do', async () => {
+    const other = 'knowledge.source=s3,knowledge.s3.url=s3://knowledge,knowledge.s3.endpoint=http://other:9000';
+    await expect(helm('template', 'x', chart, '--set', `${bucket},${other}`)).rejects.toThrow(
+      'distill.set needs teacherCache.enabled: one command cannot read knowledge and store models with another s3.endpoint each',
+    );
+  });
 });
 
 describe.runIf(hasSchemas)('rendered manifests', { timeout: 120_000 }, () => {

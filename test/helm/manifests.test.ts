@@ -130,6 +130,23 @@ describe.runIf(hasSchemas).each(['default', 'full'])('%s values', (values) => {
     }
   });
 
+  it.runIf(values === 'full')('Prometheus finds the metrics of every job, and is let in', () => {
+    const [monitor] = ofKind(values, 'PodMonitor');
+    const [{ key, values: components }] = monitor!.spec.selector.matchExpressions;
+    for (const { metadata, spec } of ofKind(values, 'Job').filter((one) => componentOf(one) !== 'test')) {
+      const { labels } = spec.template.metadata;
+      expect(components, metadata.name).toContain(labels[key]);
+      expect(labels, metadata.name).toMatchObject(monitor!.spec.selector.matchLabels);
+      const [{ args, ports }] = spec.template.spec.containers;
+      expect(ports, metadata.name).toEqual([
+        { name: monitor!.spec.podMetricsEndpoints[0].port, containerPort: expect.any(Number) },
+      ]);
+      expect(args, metadata.name).toContain(`--metrics-listen=0.0.0.0:${ports[0].containerPort}`);
+      const policy = ofKind(values, 'NetworkPolicy').find((one) => componentOf(one) === labels[key])!;
+      expect(policy.spec.ingress[0].ports[0].port, metadata.name).toBe(ports[0].containerPort);
+    }
+  });
+
   it('each service takes its configuration', { timeout: 120_000 }, async () => {
     for (const deployment of ofKind(values, 'Deployment')) {
       const component = componentOf(deployment);
