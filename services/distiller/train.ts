@@ -45,8 +45,8 @@ export interface TrainingStep {
 }
 
 /**
- * Trains, calibrates and publishes a codec pair, in a store too where `publishTo` names one. Goes on from the last checkpoint where there is one; `stop` ends it
- * after the step at hand, with a checkpoint.
+ * Trains, calibrates and publishes a codec pair, in a store too where `publishTo` names one. Goes on from the last
+ * checkpoint where there is one; `stop` ends it after the step at hand, with a checkpoint.
  *
  * @param job the span of the run, under which its parts have theirs
  * @returns the published model, or undefined when it was stopped
