@@ -114,7 +114,7 @@ export class Namespace {
         if (metrics && says(metrics)) found = pod;
       }
       return found !== undefined;
-    }, 120_000);
+    }, 240_000);
     return found!;
   }
 
@@ -123,7 +123,7 @@ export class Namespace {
   }
 
   /** Resolves when the Job is complete. @throws Error with its pods' last words when it failed */
-  async completed(job: string, component: string, limitMs = 240_000): Promise<void> {
+  async completed(job: string, component: string, limitMs = 400_000): Promise<void> {
     const said = async (type: string) =>
       (await this.kubectl('get', 'job', job, '-o', `jsonpath={.status.conditions[?(@.type=="${type}")].status}`)) ===
       'True';

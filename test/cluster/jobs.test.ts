@@ -34,7 +34,7 @@ const distilling = (epochs: number) => [
 const link = (enabled: boolean) =>
   Object.fromEntries(SERVICES.map((name) => [name, { enabled, replicas: 1, resources: RESOURCES }]));
 
-describe.runIf(here)('jobs of the chart', { timeout: 300_000 }, () => {
+describe.runIf(here)('jobs of the chart', { timeout: 600_000 }, () => {
   let folder: string;
   beforeAll(async () => {
     process.env.KUBECONFIG = kubeconfig;
