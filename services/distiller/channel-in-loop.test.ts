@@ -1,10 +1,10 @@
 process.env.TF_NUM_INTRAOP_THREADS = '1';
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { equalise } from '../../shared/codec/equaliser.js';
 import { seededNormal, seededUniform } from '../../shared/codec/small-model.fixture.js';
-import { loadTensorFlow } from '../../shared/tensor/native.js';
-import { type BatchChannel, type ChannelRange, drawChannels, throughTheAir } from './channel-in-loop.js';
+import { evaluated } from '../../shared/tensor/evaluated-graph.fixture.js';
+import { airFactors, type BatchChannel, type ChannelRange, drawChannels, throughTheAir } from './channel-in-loop.js';
 
 const range: ChannelRange = { snrLowDb: -6, snrHighDb: 20, rayleighShare: 0.3, lengths: [2, 4, 8, 16], groupSize: 1 };
 const draw = (count: number, seed: number, of: ChannelRange = range) =>
@@ -85,10 +85,6 @@ describe('drawChannels', () => {
 });
 
 describe('throughTheAir', () => {
-  const tf = loadTensorFlow();
-  beforeEach(() => tf.engine().startScope());
-  afterEach(() => tf.engine().endScope());
-
   const [count, length] = [40, 16];
   const normal = seededNormal(3);
   const channel: BatchChannel = draw(count, 7, { ...range, rayleighShare: 0.5 });
@@ -97,10 +93,16 @@ describe('throughTheAir', () => {
     return position < channel.channelUses[Math.floor(i / (2 * length))]! ? normal() / Math.SQRT2 : 0;
   });
   const noise = Float32Array.from({ length: count * length * 2 }, normal);
-  const shape: [number, number, number] = [count, length, 2];
+  const shape = [count, length, 2];
+  const { values, gradients } = evaluated([{ shape, data: symbols }], (ops, [sent]) => {
+    const column = (data: Float32Array) => ops.graph.constant([count, 1], data);
+    const { signal, disturbance } = airFactors(channel);
+    const air = { signal: column(signal), disturbance: column(disturbance) };
+    return [throughTheAir(ops, sent!, air, column(channel.channelUses), ops.graph.constant(shape, noise))];
+  });
+  const got = values[0]!;
 
   it('is the equaliser’s output of y = h s + n for an h without phase', () => {
-    const got = throughTheAir(tf, tf.tensor3d(symbols, shape), channel, tf.tensor3d(noise, shape)).dataSync();
     for (let i = 0; i < count; i++) {
       const k = channel.channelUses[i]!;
       const [h, noisePower] = [Math.sqrt(channel.gainPower[i]!), channel.noisePower[i]!];
@@ -118,7 +120,6 @@ describe('throughTheAir', () => {
   });
 
   it('brings nothing, not even noise, where nothing was sent', () => {
-    const got = throughTheAir(tf, tf.tensor3d(symbols, shape), channel, tf.tensor3d(noise, shape)).dataSync();
     for (let i = 0; i < count; i++) {
       const own = got.subarray(i * length * 2, (i + 1) * length * 2);
       const k = channel.channelUses[i]!;
@@ -128,10 +129,7 @@ describe('throughTheAir', () => {
   });
 
   it('has the gradient |h|^2 / (|h|^2 + N0) in the symbols', () => {
-    const gradient = tf
-      .grad((s) => throughTheAir(tf, s, channel, tf.tensor3d(noise, shape)))(tf.tensor3d(symbols, shape))
-      .dataSync();
-    gradient.forEach((value, at) => {
+    gradients[0]!.forEach((value, at) => {
       const i = Math.floor(at / (2 * length));
       const gain = channel.gainPower[i]!;
       expect(value).toBeCloseTo(gain / (gain + channel.noisePower[i]!), 5);

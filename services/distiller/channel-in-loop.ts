@@ -1,5 +1,5 @@
-import type { Tensor } from '@tensorflow/tfjs-node-gpu';
-import type { Tf } from '../../shared/tensor/native.js';
+import type { Value } from '../../shared/tensor/gradient-graph.js';
+import type { GradientOps } from '../../shared/tensor/gradient-ops.js';
 
 /** Channel of each image of a training batch. */
 export interface BatchChannel {
@@ -51,29 +51,50 @@ export function drawChannels(draws: Float32Array, range: ChannelRange): BatchCha
   return channel;
 }
 
+/** Factors of the air and the equaliser together, length N: received = signal * symbol + disturbance * noise. */
+export interface AirFactors {
+  signal: Float32Array;
+  disturbance: Float32Array;
+}
+
 /**
- * The air and the equaliser of equaliser.ts together, differentiable in the symbols.
+ * The air and the equaliser of equaliser.ts together.
  *
  * With y = h s + n, the equaliser's z = conj(h) y / (|h|^2 + N0) has the same distribution as
  * (|h|^2 s + |h| n) / (|h|^2 + N0), since conj(h)/|h| only turns circular noise: the phase of h need not be drawn.
- *
- * @param symbols [N, k, 2]
- * @param noise [N, k, 2], standard normal
- * @returns [N, k, 2]
  */
-export function throughTheAir(tf: Tf, symbols: Tensor, channel: BatchChannel, noise: Tensor): Tensor {
-  const n = channel.gainPower.length;
+export function airFactors({ gainPower, noisePower }: BatchChannel): AirFactors {
+  const n = gainPower.length;
   const signal = new Float32Array(n);
   const disturbance = new Float32Array(n);
   for (let i = 0; i < n; i++) {
-    const gain = channel.gainPower[i]!;
-    const total = gain + channel.noisePower[i]!;
+    const gain = gainPower[i]!;
+    const total = gain + noisePower[i]!;
     signal[i] = gain / total;
-    disturbance[i] = Math.sqrt((gain * channel.noisePower[i]!) / 2) / total;
+    disturbance[i] = Math.sqrt((gain * noisePower[i]!) / 2) / total;
   }
-  const each = (values: Float32Array) => tf.tensor3d(values, [n, 1, 1]);
-  // Symbols from k on are not sent, so nothing is received there either.
-  const sent = tf.less(tf.range(0, symbols.shape[1]!).reshape([1, -1, 1]), each(channel.channelUses));
-  const received = tf.mul(tf.mul(noise, each(disturbance)), tf.cast(sent, 'float32'));
-  return tf.add(tf.mul(symbols, each(signal)), received);
+  return { signal, disturbance };
+}
+
+/**
+ * What the decoder gets of some symbols, differentiable in them.
+ *
+ * @param symbols [N, K, 2]
+ * @param air the factors of each image, [N, 1]
+ * @param k channel uses [N, 1]
+ * @param noise [N, K, 2], standard normal
+ * @returns [N, K, 2], zero from symbol k on: where nothing is sent, nothing is received
+ */
+export function throughTheAir(
+  ops: GradientOps,
+  symbols: Value,
+  air: { signal: Value; disturbance: Value },
+  k: Value,
+  noise: Value,
+): Value {
+  const [n, length] = symbols.shape as [number, number, number];
+  const each = (values: Value) => ops.reshape(values, [n, 1, 1]);
+  const sent = ops.reshape(ops.prefixMask(k, length), [n, length, 1]);
+  const received = ops.mul(noise, ops.mul(each(air.disturbance), sent));
+  return ops.add(ops.mul(symbols, each(air.signal)), received);
 }

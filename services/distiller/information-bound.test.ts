@@ -1,16 +1,20 @@
+process.env.TF_NUM_INTRAOP_THREADS = '1';
+
 import { expect, test } from 'vitest';
 import { boundBits } from '../../shared/codec/information-bound.js';
-import { fusedOps } from '../../shared/tensor/fused.js';
-import { loadTensorFlow, setTensorFlowEnvironment } from '../../shared/tensor/native.js';
+import { seededNormal } from '../../shared/codec/small-model.fixture.js';
+import { evaluated } from '../../shared/tensor/evaluated-graph.fixture.js';
 import { informationBoundBits } from './information-bound.js';
 
-setTensorFlowEnvironment(1);
-const tf = loadTensorFlow();
-
-const bits = (symbols: number[][][], snr: number[], groupSize: number) =>
-  tf.tidy(
-    () => informationBoundBits(tf, tf.tensor3d(symbols), Float32Array.from(snr), groupSize).dataSync<'float32'>()[0]!,
+const run = (symbols: number[][][], snr: number[], groupSize: number) =>
+  evaluated(
+    [{ shape: [symbols.length, symbols[0]!.length, 2], data: Float32Array.from(symbols.flat(2)) }],
+    (ops, [sent]) => {
+      const frameSnr = ops.graph.constant([snr.length, 1], Float32Array.from(snr));
+      return [informationBoundBits(ops, sent!, frameSnr, groupSize)];
+    },
   );
+const bits = (...args: Parameters<typeof run>) => run(...args).values[0]![0]!;
 
 test('is k times the capacity when every symbol has unit mean power', () => {
   const image = [
@@ -25,16 +29,11 @@ test('is the exact mutual information of independent Gaussian symbols', () => {
   // I(S; S + N) = sum log2(1 + p_i / N0) for S ~ CN(0, diag p): the closed form for Gaussians (Cover and Thomas, 9.1).
   const images = 4096;
   const powers = [1.5, 0.5, 1];
-  const noise = fusedOps(tf).statelessNormal([images, 3, 2], 5, 0);
-  const symbols = tf.mul(
-    noise,
-    tf.tensor3d(
-      powers.map((p) => Math.sqrt(p / 2)),
-      [1, 3, 1],
-    ),
+  const normal = seededNormal(5);
+  const symbols = Array.from({ length: images }, () =>
+    powers.map((p) => [normal() * Math.sqrt(p / 2), normal() * Math.sqrt(p / 2)]),
   );
-  const snr = new Float32Array(images).fill(10);
-  const bound = informationBoundBits(tf, symbols, snr, images).dataSync<'float32'>()[0]!;
+  const bound = bits(symbols, new Array<number>(images).fill(10), images);
   const exact = powers.reduce((sum, p) => sum + Math.log2(1 + 10 * p), 0);
   expect(Math.abs(bound - exact)).toBeLessThan(0.05);
 });
@@ -78,16 +77,11 @@ test('keeps groups and their channels apart, and its gradient is that of finite 
     4;
   expect(bits(symbols, snr, 2)).toBeCloseTo(expected, 5);
 
-  const gradient = tf.tidy(
-    () =>
-      tf
-        .grad((s) => informationBoundBits(tf, s, Float32Array.from(snr), 2).asScalar())(tf.tensor3d(symbols))
-        .arraySync() as number[][][],
-  );
+  const gradient = run(symbols, snr, 2).gradients[0]!;
   const step = 1e-2;
   const moved = (by: number) => symbols.map((s, i) => (i === 1 ? [[s[0]![0]! + by, s[0]![1]!]] : s));
   const difference = (bits(moved(step), snr, 2) - bits(moved(-step), snr, 2)) / (2 * step);
-  expect(gradient[1]![0]![0]!).toBeCloseTo(difference, 3);
+  expect(gradient[2]).toBeCloseTo(difference, 3);
 });
 
 test('is, for each group, the formula that evaluation reports', () => {

@@ -1,5 +1,5 @@
-import type { Tensor } from '@tensorflow/tfjs-node-gpu';
-import type { Tf } from '../../shared/tensor/native.js';
+import type { Value } from '../../shared/tensor/gradient-graph.js';
+import type { GradientOps } from '../../shared/tensor/gradient-ops.js';
 
 /**
  * The bound of shared/codec/information-bound.ts, where it is derived, differentiable: mean over the images.
@@ -9,16 +9,16 @@ import type { Tf } from '../../shared/tensor/native.js';
  * which saves nothing.
  *
  * @param symbols [N, K, 2], zero from symbol k on; unit average power per image over its first k
- * @param frameSnr |h|^2 / N0 of each image, linear, length N
+ * @param frameSnr |h|^2 / N0 of each image, linear, [N, 1]
  * @param groupSize images of a group, consecutive; divides N
  * @returns scalar, mean over the images; differentiable in the symbols
  */
-export function informationBoundBits(tf: Tf, symbols: Tensor, frameSnr: Float32Array, groupSize: number): Tensor {
+export function informationBoundBits(ops: GradientOps, symbols: Value, frameSnr: Value, groupSize: number): Value {
   const [n, length] = symbols.shape as [number, number, number];
   if (n % groupSize !== 0) throw new Error(`${n} images do not make groups of ${groupSize}`);
-  const power = tf.sum(tf.square(symbols), 2).reshape([n / groupSize, groupSize, length]);
-  const expected = tf.mean(power, 1, true);
-  const snr = tf.tensor3d(frameSnr, [n / groupSize, groupSize, 1]);
-  const bits = tf.mul(tf.log1p(tf.mul(expected, snr)), 1 / Math.LN2);
-  return tf.div(tf.sum(bits), n);
+  const power = ops.sum(ops.mul(symbols, symbols), [2]);
+  const expected = ops.mean(ops.reshape(power, [n / groupSize, groupSize, length]), [1], true);
+  const snr = ops.reshape(frameSnr, [n / groupSize, groupSize, 1]);
+  const nats = ops.sum(ops.log1p(ops.mul(expected, snr)), [0, 1, 2]);
+  return ops.scaled(nats, 1 / (Math.LN2 * n));
 }

@@ -1,10 +1,9 @@
-import type { Tensor } from '@tensorflow/tfjs-node-gpu';
-import { expect, test } from 'vitest';
-import { loadTensorFlow, setTensorFlowEnvironment } from '../../shared/tensor/native.js';
-import { answerLoss, type LossOptions } from './loss.js';
+process.env.TF_NUM_INTRAOP_THREADS = '1';
 
-setTensorFlowEnvironment(1);
-const tf = loadTensorFlow();
+import { expect, test } from 'vitest';
+import { evaluated } from '../../shared/tensor/evaluated-graph.fixture.js';
+import { answerLoss, type LossOptions, smoothedLabels } from './loss.js';
+
 const options: LossOptions = {
   smoothing: 0.1,
   auxiliary: 0.5,
@@ -22,21 +21,33 @@ const shares = [
   [0, 0, 1],
   [0.5, 0.5, 0],
 ];
-const labels = Float32Array.from(shares.flat());
 const softmax = (x: number[], t = 1) => {
   const e = x.map((v) => Math.exp(v / t));
   return e.map((v) => v / e.reduce((a, b) => a + b));
 };
-const value = (t: Tensor | undefined) => t!.dataSync()[0]!;
+
+function lossOf(scores: number[][], right: number[][], p?: number[][]) {
+  const shape = [scores.length, 3];
+  const { values, gradients } = evaluated([{ shape, data: Float32Array.from(scores.flat()) }], (ops, [x]) => {
+    const targets = {
+      labels: smoothedLabels(ops, ops.graph.constant(shape, Float32Array.from(right.flat())), options.smoothing),
+      teacher: p && ops.graph.constant(shape, Float32Array.from(p.flat())),
+    };
+    const { total, labels: fromLabels, teacher } = answerLoss(ops, x!, targets, options);
+    return [total, fromLabels, ...(teacher ? [teacher] : [])];
+  });
+  const [total, fromLabels, teacher] = values.map((value) => value[0]!);
+  return { total: total!, labels: fromLabels!, teacher, gradient: gradients[0]! };
+}
 
 test('is the cross-entropy with smoothed labels without a teacher', () => {
-  const { total, teacher } = answerLoss(tf, tf.tensor2d(logits), { labels }, options);
+  const { total, teacher } = lossOf(logits, shares);
   const expected = logits.map((row, i) => {
     const q = softmax(row);
     return -q.reduce((sum, p, c) => sum + (0.9 * shares[i]![c]! + 0.1 / 3) * Math.log(p), 0);
   });
   expect(teacher).toBeUndefined();
-  expect(value(total)).toBeCloseTo((expected[0]! + expected[1]!) / 2, 5);
+  expect(total).toBeCloseTo((expected[0]! + expected[1]!) / 2, 5);
 });
 
 test('adds alpha T^2 times the divergence from the teacher', () => {
@@ -44,19 +55,32 @@ test('adds alpha T^2 times the divergence from the teacher', () => {
     [0.2, 0.3, 0.5],
     [0.9, 0.05, 0.05],
   ];
-  const loss = answerLoss(tf, tf.tensor2d(logits), { labels, teacher: Float32Array.from(p.flat()) }, options);
+  const loss = lossOf(logits, shares, p);
   const divergence = p.map((row, i) => {
     const q = softmax(logits[i]!, 3);
     return row.reduce((sum, v, c) => sum + v * Math.log(v / q[c]!), 0);
   });
   const mean = (divergence[0]! + divergence[1]!) / 2;
-  expect(value(loss.teacher)).toBeCloseTo(mean, 5);
-  expect(value(loss.total)).toBeCloseTo(0.3 * value(loss.labels) + 0.7 * 9 * mean, 4);
+  expect(loss.teacher).toBeCloseTo(mean, 5);
+  expect(loss.total).toBeCloseTo(0.3 * loss.labels + 0.7 * 9 * mean, 4);
 });
 
 test('is 0 against a teacher that says the same, also where it is certain', () => {
-  const certain = [[60, 0, 0]];
-  const teacher = Float32Array.of(1, 0, 0);
-  const loss = answerLoss(tf, tf.tensor2d(certain), { labels: teacher, teacher }, options);
-  expect(value(loss.teacher)).toBeCloseTo(0, 6);
+  const { teacher } = lossOf([[60, 0, 0]], [[1, 0, 0]], [[1, 0, 0]]);
+  expect(teacher).toBeCloseTo(0, 6);
+});
+
+test('has the gradient of finite differences', () => {
+  const p = [
+    [0.2, 0.3, 0.5],
+    [0.9, 0.05, 0.05],
+  ];
+  const { gradient } = lossOf(logits, shares, p);
+  const moved = (at: number, by: number) =>
+    lossOf(
+      logits.map((row, i) => row.map((x, c) => (3 * i + c === at ? x + by : x))),
+      shares,
+      p,
+    ).total;
+  for (const at of [0, 2, 4]) expect(gradient[at]).toBeCloseTo((moved(at, 0.02) - moved(at, -0.02)) / 0.04, 3);
 });

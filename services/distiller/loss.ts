@@ -1,13 +1,6 @@
-import type { Tensor } from '@tensorflow/tfjs-node-gpu';
-import type { Tf } from '../../shared/tensor/native.js';
-
-/** What the right answer of a batch is made of. */
-export interface Targets {
-  /** Share of each class in each image, N * classes; each image's sum to 1. */
-  labels: Float32Array;
-  /** The teacher's distribution of each image at the temperature of the loss, N * classes; absent: labels alone. */
-  teacher?: Float32Array | undefined;
-}
+import type { Value } from '../../shared/tensor/gradient-graph.js';
+import { crossEntropy } from '../../shared/tensor/gradient-layers.js';
+import type { GradientOps } from '../../shared/tensor/gradient-ops.js';
 
 export interface LossOptions {
   /** Label smoothing, 0 to 1. */
@@ -24,14 +17,27 @@ export interface LossOptions {
   groupSize: number;
 }
 
+/** What the right answer of a batch is made of, [N, classes] each. */
+export interface Targets {
+  /** Share of each class in each image, smoothed; each image's sum to 1. */
+  labels: Value;
+  /** The teacher's distributions at the temperature of the loss; absent: labels alone. */
+  teacher?: Value | undefined;
+}
+
 /** The two parts of what an answer costs, scalars, nats. */
 export interface AnswerLoss {
   /** Cross-entropy with the smoothed labels. */
-  labels: Tensor;
+  labels: Value;
   /** KL(p_T || q_T), not yet times T^2; undefined without a teacher. */
-  teacher: Tensor | undefined;
+  teacher: Value | undefined;
   /** (1 - alpha) CE(y, q) + alpha T^2 KL(p_T || q_T). */
-  total: Tensor;
+  total: Value;
+}
+
+/** Shares of the classes [N, classes] with `smoothing` spread evenly over the classes. */
+export function smoothedLabels(ops: GradientOps, labels: Value, smoothing: number): Value {
+  return ops.affine(labels, 1 - smoothing, smoothing / labels.shape[1]!);
 }
 
 /**
@@ -41,18 +47,16 @@ export interface AnswerLoss {
  *
  * @param logits [N, classes]
  */
-export function answerLoss(tf: Tf, logits: Tensor, targets: Targets, options: LossOptions): AnswerLoss {
-  const [n, classes] = logits.shape as [number, number];
-  const { smoothing, distillation, temperature } = options;
-  const shares = tf.tensor2d(targets.labels, [n, classes]);
-  const smooth = tf.add(tf.mul(shares, 1 - smoothing), smoothing / classes);
-  const crossEntropy = (p: Tensor, scores: Tensor) => tf.neg(tf.mean(tf.sum(tf.mul(p, tf.logSoftmax(scores)), 1)));
-  const labels = crossEntropy(smooth, logits);
-  if (!targets.teacher) return { labels, teacher: undefined, total: labels };
-  const p = tf.tensor2d(targets.teacher, [n, classes]);
+export function answerLoss(ops: GradientOps, logits: Value, targets: Targets, options: LossOptions): AnswerLoss {
+  const { graph } = ops;
+  const { distillation, temperature } = options;
+  const labels = crossEntropy(ops, targets.labels, logits);
+  const p = targets.teacher;
+  if (!p) return { labels, teacher: undefined, total: labels };
   // The entropy of p does not depend on the student, but with it the term is 0 where the student knows all.
-  const entropy = tf.neg(tf.mean(tf.sum(tf.mul(p, tf.log(tf.maximum(p, 1e-12))), 1)));
-  const teacher = tf.sub(crossEntropy(p, tf.div(logits, temperature)), entropy);
-  const total = tf.add(tf.mul(labels, 1 - distillation), tf.mul(teacher, distillation * temperature ** 2));
+  const logarithm = ops.log(graph.node('Maximum', [p, graph.scalar(1e-12)], p.shape));
+  const negativeEntropy = ops.mean(ops.sum(ops.mul(p, logarithm), [1]), [0]);
+  const teacher = ops.add(crossEntropy(ops, p, ops.scaled(logits, 1 / temperature)), negativeEntropy);
+  const total = ops.add(ops.scaled(labels, 1 - distillation), ops.scaled(teacher, distillation * temperature ** 2));
   return { labels, teacher, total };
 }

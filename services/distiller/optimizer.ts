@@ -1,5 +1,8 @@
-import type { Tensor, Tensor1D } from '@tensorflow/tfjs-node-gpu';
-import type { Tf } from '../../shared/tensor/native.js';
+import type { GradientGraph, Value } from '../../shared/tensor/gradient-graph.js';
+import type { GradientOps } from '../../shared/tensor/gradient-ops.js';
+import type { Feed, GraphSession } from '../../shared/tensor/graph-session.js';
+import { GraphVariable } from '../../shared/tensor/graph-variable.js';
+import { DataType } from '../../shared/tensor/saved-model.js';
 
 /** What an optimiser needs to go on exactly where it stopped. */
 export interface OptimizerState {
@@ -10,88 +13,107 @@ export interface OptimizerState {
   second: Float32Array;
 }
 
+const BETA1 = 0.9;
+const BETA2 = 0.99;
+const EPSILON = 1e-8;
+const VECTORS = ['weights', 'average', 'first', 'second'] as const;
+type Vector = (typeof VECTORS)[number];
+
+const FLOAT = { type: DataType.float32 } as const;
+const RATES = 'rates';
+const LOADED = 'state/loaded';
+
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101) over one vector of weights, and an
- * exponential moving average of the weights, which is what gets published.
+ * exponential moving average of the weights, which is what gets published. Its vectors are variables of the graph's
+ * session: they never pass through JavaScript, but where a state is loaded or asked for.
  */
 export class AdamW {
-  readonly #tf: Tf;
-  readonly #decayMask: Tensor1D;
-  readonly #options: { beta1: number; beta2: number; epsilon: number; weightDecay: number; averageDecay: number };
-  #step: number;
-  #weights: Tensor;
-  #average: Tensor;
-  #first: Tensor;
-  #second: Tensor;
+  /** The weights at the start of a step; other weights may be fed in its place. */
+  readonly weights: Value;
+  readonly #ops: GradientOps;
+  readonly #graph: GradientGraph;
+  readonly #size: number;
+  readonly #options: { weightDecay: number; averageDecay: number };
+  readonly #variables: Record<Vector, GraphVariable>;
+  readonly #states: Record<Vector, string>;
 
-  constructor(
-    tf: Tf,
-    start: Float32Array | OptimizerState,
-    decayMask: Tensor1D,
-    options: { weightDecay: number; averageDecay: number },
-  ) {
-    this.#tf = tf;
-    this.#decayMask = decayMask;
-    this.#options = { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, ...options };
-    const state = start instanceof Float32Array ? undefined : start;
-    const weights = start instanceof Float32Array ? start : start.weights;
-    const vector = (values: Float32Array | undefined) =>
-      values ? tf.tensor1d(values) : tf.zeros([weights.length], 'float32');
-    this.#step = state?.step ?? 0;
-    this.#weights = tf.tensor1d(weights);
-    this.#average = tf.tensor1d(state?.average ?? weights);
-    this.#first = vector(state?.first);
-    this.#second = vector(state?.second);
+  /** @param size of the vector */
+  constructor(ops: GradientOps, size: number, options: { weightDecay: number; averageDecay: number }) {
+    this.#ops = ops;
+    this.#graph = ops.graph;
+    this.#size = size;
+    this.#options = options;
+    const each = <T>(make: (vector: Vector) => T) =>
+      Object.fromEntries(VECTORS.map((vector) => [vector, make(vector)])) as Record<Vector, T>;
+    this.#variables = each((vector) => new GraphVariable(this.#graph, vector, size));
+    this.weights = this.#variables.weights.read('now');
+    this.#states = each((vector) => this.#variables[vector].read('state').node);
+    const loads = VECTORS.map((vector) =>
+      this.#variables[vector].assign(this.#graph.placeholder(`${vector}/given`, DataType.float32, [size])),
+    );
+    this.#graph.node('Identity', [this.#graph.scalar(0)], [], { name: LOADED, after: loads });
   }
 
-  /** Steps taken. */
-  get step(): number {
-    return this.#step;
-  }
-
-  /** Current weights; owned by the optimiser. */
-  get weights(): Tensor {
-    return this.#weights;
-  }
-
-  /** Moving average of the weights; owned by the optimiser. */
-  get average(): Tensor {
-    return this.#average;
-  }
-
-  /** One step along `gradient` (same length as the weights). */
-  apply(gradient: Tensor, learningRate: number): void {
-    const tf = this.#tf;
-    const { beta1, beta2, epsilon, weightDecay, averageDecay } = this.#options;
-    this.#step += 1;
-    const correct1 = 1 - beta1 ** this.#step;
-    const correct2 = 1 - beta2 ** this.#step;
-    // The average follows a young run faster, so that its first epochs can be judged.
-    const keep = Math.min(averageDecay, this.#step / (this.#step + 10));
-    const [first, second, weights, average] = tf.tidy(() => {
-      const m = tf.add(tf.mul(this.#first, beta1), tf.mul(gradient, 1 - beta1));
-      const v = tf.add(tf.mul(this.#second, beta2), tf.mul(tf.square(gradient), 1 - beta2));
-      const direction = tf.div(tf.mul(m, 1 / correct1), tf.add(tf.sqrt(tf.mul(v, 1 / correct2)), epsilon));
-      const decay = tf.mul(tf.mul(this.#weights, this.#decayMask), weightDecay);
-      const w = tf.sub(this.#weights, tf.mul(tf.add(direction, decay), learningRate));
-      return [m, v, w, tf.add(tf.mul(this.#average, keep), tf.mul(w, 1 - keep))] as [Tensor, Tensor, Tensor, Tensor];
+  /**
+   * Writes one step along a gradient.
+   *
+   * @param gradient [size]
+   * @param decayMask 1 where weight decay applies, else 0
+   * @returns the node that has run when the step is taken
+   */
+  apply(gradient: Value, decayMask: Float32Array): string {
+    const ops = this.#ops;
+    const { weights, average, first, second } = this.#variables;
+    const rates = this.#graph.placeholder(RATES, DataType.float32, [4]);
+    const unpacked = this.#graph.node('Unpack', [rates], [], {
+      attributes: { T: FLOAT, num: { int: 4 }, axis: { int: 0 } },
     });
-    tf.dispose([this.#first, this.#second, this.#weights, this.#average]);
-    this.#first = first;
-    this.#second = second;
-    this.#weights = weights;
-    this.#average = average;
+    const [rate, epsilon, decay, follow] = [0, 1, 2, 3].map((i) => this.#graph.output(unpacked, i, [])) as Value[] as [
+      Value,
+      Value,
+      Value,
+      Value,
+    ];
+    const mask = this.#graph.constant([this.#size], decayMask);
+    // Behind the gradient, which all that reads the weights goes into: then they can be changed in place.
+    const decayed = weights.subtract(ops.mul(this.weights, ops.mul(mask, decay)), [gradient.node]);
+    const [beta1, beta2, none] = [BETA1, BETA2, 0].map(this.#graph.scalar) as [Value, Value, Value];
+    const stepped = this.#graph.node(
+      'ResourceApplyAdam',
+      [weights.handle, first.handle, second.handle, none, none, rate, beta1, beta2, epsilon, gradient],
+      [],
+      { after: [decayed] },
+    ).node;
+    const behind = ops.add(average.read('before'), ops.scaled(weights.read('after', [stepped]), -1));
+    return average.subtract(ops.mul(behind, follow));
   }
 
-  state(): OptimizerState {
-    const values = (t: Tensor) => t.dataSync<'float32'>();
-    return {
-      step: this.#step,
-      weights: values(this.#weights),
-      average: values(this.#average),
-      first: values(this.#first),
-      second: values(this.#second),
-    };
+  /** What a step is fed beside its batch: its number, from 0, and the learning rate are all in there. */
+  feed(step: number, learningRate: number): Feed {
+    const { weightDecay, averageDecay } = this.#options;
+    const correct1 = 1 - BETA1 ** (step + 1);
+    const correct2 = Math.sqrt(1 - BETA2 ** (step + 1));
+    // The average follows a young run faster, so that its first epochs can be judged.
+    const keep = Math.min(averageDecay, (step + 1) / (step + 11));
+    // rate m / (sqrt(v) + epsilon), with the corrections of both moments in rate and epsilon.
+    const values = [(learningRate * correct2) / correct1, EPSILON * correct2, learningRate * weightDecay];
+    return { node: RATES, shape: [4], data: Float32Array.of(...values, 1 - keep) };
+  }
+
+  /** Puts a state into a session of the graph. */
+  load(session: GraphSession, state: Omit<OptimizerState, 'step'>): void {
+    const feeds = VECTORS.map((vector) => ({ node: `${vector}/given`, shape: [this.#size], data: state[vector] }));
+    session.run(feeds, [LOADED]);
+  }
+
+  /** The state in a session of the graph. */
+  state(session: GraphSession): Omit<OptimizerState, 'step'> {
+    const values = session.run(
+      [],
+      VECTORS.map((vector) => this.#states[vector]),
+    );
+    return Object.fromEntries(VECTORS.map((vector, i) => [vector, values[i]!])) as Record<Vector, Float32Array>;
   }
 }
 

@@ -1,6 +1,7 @@
-import type { Tensor, Tensor1D } from '@tensorflow/tfjs-node-gpu';
-import type { FusedOps } from '../../shared/tensor/fused.js';
-import type { Tf } from '../../shared/tensor/native.js';
+import type { Value } from '../../shared/tensor/gradient-graph.js';
+import type { GradientOps } from '../../shared/tensor/gradient-ops.js';
+import { DataType } from '../../shared/tensor/saved-model.js';
+import type { StatelessRandom } from '../../shared/tensor/stateless-random.js';
 
 /** How a parameter starts: normal with standard deviation `deviation` around `mean`. */
 export interface Initial {
@@ -17,74 +18,100 @@ interface Entry extends Initial {
 }
 
 /**
- * All trained numbers of a model as one vector, in order of first use, with a tensor view of each.
+ * All trained numbers of a model as one vector, in order of first use, and each as a value of the training graph.
  *
  * One vector makes the optimiser, the moving average and a checkpoint a few operations instead of hundreds.
  */
 export class Parameters {
   readonly entries: Entry[] = [];
-  readonly #byName = new Map<string, Tensor>();
-  readonly #tf: Tf;
-  readonly #fused: FusedOps;
-  readonly #seed: number;
+  readonly #ops: GradientOps;
+  readonly #values = new Map<string, Value>();
 
-  constructor(tf: Tf, fused: FusedOps, seed: number) {
-    this.#tf = tf;
-    this.#fused = fused;
-    this.#seed = seed;
+  constructor(ops: GradientOps) {
+    this.#ops = ops;
   }
 
-  /** The parameter's tensor; made on first use, its value a function of the seed and of how many came before. */
-  get(name: string, shape: number[], initial: Initial): Tensor {
-    const known = this.#byName.get(name);
+  /** Numbers of all parameters that were asked for so far. */
+  get size(): number {
+    return this.entries.reduce((sum, entry) => sum + entry.size, 0);
+  }
+
+  /** The parameter's value; it has its place in the vector from the first time it is asked for. */
+  get(name: string, shape: number[], initial: Initial): Value {
+    const known = this.#values.get(name);
     if (known) return known;
-    const size = shape.reduce((a, b) => a * b, 1);
-    const value = this.#tf.tidy(() => {
-      const noise = this.#fused.statelessNormal(shape, this.#seed, this.entries.length);
-      return this.#tf.keep(this.#tf.add(this.#tf.mul(noise, initial.deviation), initial.mean));
-    });
-    this.entries.push({ name, shape, size, ...initial });
-    this.#byName.set(name, value);
+    const value = this.#ops.graph.variable(`parameter/${name}`, shape);
+    this.entries.push({ name, shape, size: shape.reduce((a, b) => a * b, 1), ...initial });
+    this.#values.set(name, value);
     return value;
   }
 
-  /** Current tensors in order. */
-  tensors(): Tensor[] {
-    return this.entries.map((entry) => this.#byName.get(entry.name)!);
+  /** Values in the order of the vector. */
+  values(): Value[] {
+    return this.entries.map(({ name }) => this.#values.get(name)!);
   }
 
-  /** Replaces the tensors with others of the same shapes, without disposing of either. */
-  use(tensors: Tensor[]): void {
-    this.entries.forEach((entry, i) => {
-      this.#byName.set(entry.name, tensors[i]!);
+  /** Says where the values come from: the vector of them all. To be called once, when all have been asked for. */
+  define(flat: Value): void {
+    const { graph } = this.#ops;
+    const sizes = this.entries.map(({ size }) => size);
+    const parts = graph.node(
+      'SplitV',
+      [flat, graph.ints(...sizes), graph.constant([], Int32Array.of(0))],
+      [sizes[0]!],
+      {
+        attributes: {
+          T: { type: DataType.float32 },
+          Tlen: { type: DataType.int32 },
+          num_split: { int: sizes.length },
+        },
+      },
+    );
+    this.entries.forEach(({ name, shape, size }, i) => {
+      this.#ops.reshape(graph.output(parts, i, [size]), shape, `parameter/${name}`);
     });
   }
 
-  /** One vector of all of them, a new tensor. */
-  flatten(tensors: Tensor[]): Tensor1D {
-    return this.#tf.tidy(() => this.#tf.concat1d(tensors.map((t) => t.reshape([-1]) as Tensor1D)));
+  /** One vector of values in the parameters' order and shapes. */
+  flat(values: readonly Value[]): Value {
+    return this.#ops.concat(
+      values.map((value, i) => this.#ops.reshape(value, [this.entries[i]!.size])),
+      0,
+    );
   }
 
-  /** The tensors of a vector, new ones, kept. */
-  unflatten(flat: Tensor): Tensor[] {
-    return this.#tf.tidy(() =>
-      this.#tf
-        .split(
-          flat,
-          this.entries.map((entry) => entry.size),
-        )
-        .map((part, i) => this.#tf.keep(part.reshape(this.entries[i]!.shape))),
+  /** The vector to start from, a function of the seed. */
+  initial(random: StatelessRandom, seed: number): Float32Array {
+    const vector = new Float32Array(this.size);
+    let at = 0;
+    this.entries.forEach(({ size, mean, deviation }, i) => {
+      const noise = random.normal(size, seed, i);
+      for (let j = 0; j < size; j++) vector[at + j] = Math.fround(noise[j]! * Math.fround(deviation)) + mean;
+      at += size;
+    });
+    return vector;
+  }
+
+  /** Each parameter's part of a vector, by name; views. */
+  parts(vector: Float32Array): Map<string, { shape: number[]; data: Float32Array }> {
+    let at = 0;
+    return new Map(
+      this.entries.map(({ name, shape, size }) => {
+        const data = vector.subarray(at, at + size);
+        at += size;
+        return [name, { shape, data }];
+      }),
     );
   }
 
   /** 1 where weight decay applies, else 0. */
-  decayMask(): Tensor1D {
-    const mask = new Float32Array(this.entries.reduce((sum, entry) => sum + entry.size, 0));
+  decayMask(): Float32Array {
+    const mask = new Float32Array(this.size);
     let at = 0;
-    for (const entry of this.entries) {
-      if (entry.decay) mask.fill(1, at, at + entry.size);
-      at += entry.size;
+    for (const { decay, size } of this.entries) {
+      if (decay) mask.fill(1, at, at + size);
+      at += size;
     }
-    return this.#tf.tensor1d(mask);
+    return mask;
   }
 }

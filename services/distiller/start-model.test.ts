@@ -50,11 +50,12 @@ describe('a run that starts from a published model', () => {
     await expect(loadStartModel(SHIPPED, folder, unadapted)).rejects.toThrow('unadapted false, not true');
   });
 
-  it('has every weight of it, and names one that is missing', async () => {
+  it('has every weight of it, and names one that is missing', { timeout: 120_000 }, async () => {
     const training = await loadCifar10('train');
     const images = { ...training, rgb: training.images, count: 500 };
     const { weights } = await loadStartModel(SHIPPED, folder, spec);
-    const begin = (start: typeof weights) => new Trainer(loadTensorFlow(), configWith(), spec, images, { start });
+    const begin = (start: typeof weights) =>
+      new Trainer(loadTensorFlow(), configWith({ batchSize: 16 }), spec, images, { start });
     const begun = begin(weights).average();
     expect([...begun.keys()].sort()).toEqual([...weights.keys()].sort());
     for (const [name, { data }] of weights) {

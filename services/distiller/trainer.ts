@@ -1,17 +1,13 @@
-import type { Tensor } from '@tensorflow/tfjs-node-gpu';
 import type { NetworkSpec } from '../../shared/codec/network.js';
 import { type Weights, type WeightTensor, weight } from '../../shared/codec/weights.js';
-import { convolutions } from '../../shared/tensor/convolution.js';
-import { type FusedOps, fusedOps } from '../../shared/tensor/fused.js';
 import type { Tf } from '../../shared/tensor/native.js';
+import { type StatelessRandom, statelessRandom } from '../../shared/tensor/stateless-random.js';
 import { augmentedBatch, epochOrder, knownBatch, type LabelledImages, type TrainingKnowledge } from './batches.js';
 import { type ChannelRange, drawChannels } from './channel-in-loop.js';
 import type { DistillerConfig } from './config.js';
 import { MIXING_DRAWS, mixBatch } from './mixing.js';
-import { AdamW, learningRateAt, type OptimizerState } from './optimizer.js';
-import { Parameters } from './parameters.js';
-import { type StepReport, TrainingPair } from './step.js';
-import { TrainingOps } from './training-ops.js';
+import { learningRateAt, type OptimizerState } from './optimizer.js';
+import { type StepReport, TrainingStep } from './step.js';
 
 /** Batches whose mean statistics the published network is normalised with. */
 const STATISTICS_BATCHES = 24;
@@ -43,71 +39,67 @@ export class Trainer {
   static readonly RISE = 0.1;
   readonly steps: number;
   readonly stepsPerEpoch: number;
-  readonly #tf: Tf;
-  readonly #fused: FusedOps;
+  readonly #random: StatelessRandom;
   readonly #config: DistillerConfig;
   readonly #images: LabelledImages;
   readonly #range: ChannelRange;
   readonly #classes: number;
   readonly #knowledge: TrainingKnowledge | undefined;
-  readonly #parameters: Parameters;
-  readonly #ops: TrainingOps;
-  readonly #pair: TrainingPair;
-  readonly #optimizer: AdamW;
+  readonly #graph: TrainingStep;
+  #step: number;
   #order: { epoch: number; indices: Uint32Array } = { epoch: -1, indices: new Uint32Array() };
 
   /** @throws Error naming the weight that `from.start` lacks, or has in another shape */
   constructor(tf: Tf, config: DistillerConfig, spec: NetworkSpec, images: LabelledImages, from: StartingPoint = {}) {
-    this.#tf = tf;
-    this.#fused = fusedOps(tf);
+    this.#random = statelessRandom(tf);
     this.#config = config;
     this.#images = images;
     this.#classes = spec.classes;
     this.#range = { ...config, lengths: config.channelUses };
     this.stepsPerEpoch = Math.floor(images.count / config.batchSize);
     this.steps = this.stepsPerEpoch * config.epochs;
-    this.#parameters = new Parameters(tf, this.#fused, this.#seed(STREAM.initial));
-    this.#ops = new TrainingOps(tf, this.#fused, convolutions(tf, config.precision), this.#parameters);
     this.#knowledge = from.knowledge;
-    const loss = {
-      smoothing: config.labelSmoothing,
-      auxiliary: config.auxiliaryWeight,
-      distillation: config.distillation,
-      temperature: config.temperature,
-      bottleneck: config.bottleneck,
-      groupSize: config.groupSize,
-    };
-    this.#pair = new TrainingPair(tf, this.#fused, this.#ops, spec, loss);
-    this.#pair.build();
-    const start = from.resume ?? this.#initial(from.start);
-    this.#optimizer = new AdamW(tf, start, this.#parameters.decayMask(), config);
-    this.#use(this.#optimizer.weights);
+    this.#graph = new TrainingStep({
+      spec,
+      loss: {
+        smoothing: config.labelSmoothing,
+        auxiliary: config.auxiliaryWeight,
+        distillation: config.distillation,
+        temperature: config.temperature,
+        bottleneck: config.bottleneck,
+        groupSize: config.groupSize,
+      },
+      batchSize: config.batchSize,
+      draws: config.channelDraws,
+      precision: config.precision,
+      taught: from.knowledge !== undefined,
+      weightDecay: config.weightDecay,
+      averageDecay: config.averageDecay,
+    });
+    this.#step = from.resume?.step ?? 0;
+    this.#graph.load(from.resume ?? this.#initial(from.start));
   }
 
   /** Steps taken. */
   get step(): number {
-    return this.#optimizer.step;
+    return this.#step;
   }
 
   state(): OptimizerState {
-    return this.#optimizer.state();
+    return { step: this.#step, ...this.#graph.state() };
   }
 
   /** Takes one step. */
   advance(): StepReport {
-    const step = this.#optimizer.step;
+    const step = this.#step;
     const { batch, channel } = this.#batch(STREAM.draws, step);
     if (this.#config.cutMix + this.#config.mixup > 0) {
       const draws = this.#uniform(this.#config.batchSize * MIXING_DRAWS, STREAM.mixing, step);
       mixBatch(batch, this.#images, draws, this.#config);
     }
-    const { gradient, report } = this.#pair.gradient(this.#parameters, batch, channel, [
-      this.#seed(STREAM.noise),
-      step,
-    ]);
-    this.#optimizer.apply(gradient, learningRateAt(step, this.steps, this.#config.learningRate, Trainer.RISE));
-    gradient.dispose();
-    this.#use(this.#optimizer.weights);
+    const rate = learningRateAt(step, this.steps, this.#config.learningRate, Trainer.RISE);
+    const report = this.#graph.take(batch, channel, [this.#seed(STREAM.noise), step], step, rate);
+    this.#step = step + 1;
     return report;
   }
 
@@ -117,61 +109,41 @@ export class Trainer {
    *
    * @param of an average of an earlier state (`state().average`); default: the present one
    */
-  average(of?: Float32Array): Weights {
-    const tf = this.#tf;
-    const flat = of ? tf.tensor1d(of) : this.#optimizer.average;
-    this.#use(flat);
-    if (of) flat.dispose();
-    const sums = new Map<string, { mean: Float32Array; variance: Float32Array }>();
-    this.#ops.onStatistics = (layer, mean, variance) => {
-      const sum = sums.get(layer) ?? {
-        mean: new Float32Array(mean.size),
-        variance: new Float32Array(variance.size),
-      };
-      mean.dataSync().forEach((value, i) => {
-        sum.mean[i]! += value / STATISTICS_BATCHES;
-      });
-      variance.dataSync().forEach((value, i) => {
-        sum.variance[i]! += value / STATISTICS_BATCHES;
-      });
-      sums.set(layer, sum);
-    };
+  average(of: Float32Array = this.#graph.state().average): Weights {
+    const sums = new Map<string, Float32Array>();
     for (let i = 0; i < STATISTICS_BATCHES; i++) {
-      tf.tidy(() => {
-        this.#pair.features(this.#batch(STREAM.statistics, i).batch);
-      });
+      const { batch } = this.#batch(STREAM.statistics, i);
+      for (const [layer, statistics] of this.#graph.statistics(of, batch.rgb)) {
+        for (const [kind, values] of Object.entries(statistics)) {
+          const name = `${layer}/${kind}`;
+          const sum = sums.get(name) ?? new Float32Array(values.length);
+          for (let j = 0; j < values.length; j++) sum[j]! += values[j]! / STATISTICS_BATCHES;
+          sums.set(name, sum);
+        }
+      }
     }
-    this.#ops.onStatistics = undefined;
     const weights = new Map<string, WeightTensor>();
-    const tensors = this.#parameters.tensors();
-    this.#parameters.entries.forEach(({ name, shape }, i) => {
-      if (!name.startsWith(AUXILIARY)) weights.set(name, { shape, data: tensors[i]!.dataSync<'float32'>() });
-    });
-    for (const [layer, { mean, variance }] of sums) {
-      weights.set(`${layer}/mean`, { shape: [mean.length], data: mean });
-      weights.set(`${layer}/variance`, { shape: [variance.length], data: variance });
+    for (const [name, part] of this.#graph.parameters.parts(of)) {
+      if (!name.startsWith(AUXILIARY)) weights.set(name, part);
     }
-    this.#use(this.#optimizer.weights);
+    for (const [name, data] of sums) weights.set(name, { shape: [data.length], data });
     return weights;
   }
 
-  /** All parameters as one vector: the given weights, and as made where there are none: the auxiliary head. */
-  #initial(given: Weights | undefined): Float32Array {
-    const flat = this.#parameters.flatten(this.#parameters.tensors());
-    const values = flat.dataSync<'float32'>();
-    flat.dispose();
-    let at = 0;
-    for (const { name, shape, size } of given ? this.#parameters.entries : []) {
-      if (!name.startsWith(AUXILIARY)) values.set(weight(given!, name, shape), at);
-      at += size;
-    }
-    return values;
+  /** Frees the graph and its state; nothing can be asked of it afterwards. */
+  dispose(): void {
+    this.#graph.dispose();
   }
 
-  #use(flat: Tensor): void {
-    const old = this.#parameters.tensors();
-    this.#parameters.use(this.#parameters.unflatten(flat));
-    this.#tf.dispose(old);
+  /** The state before the first step: the given weights, and random ones where there are none (the auxiliary head). */
+  #initial(given: Weights | undefined): Omit<OptimizerState, 'step'> {
+    const { parameters } = this.#graph;
+    const weights = parameters.initial(this.#random, this.#seed(STREAM.initial));
+    for (const [name, { shape, data }] of given ? parameters.parts(weights) : []) {
+      if (!name.startsWith(AUXILIARY)) data.set(weight(given!, name, shape));
+    }
+    const zeros = new Float32Array(weights.length);
+    return { weights, average: weights, first: zeros, second: zeros };
   }
 
   #seed(stream: number): number {
@@ -179,10 +151,7 @@ export class Trainer {
   }
 
   #uniform(count: number, stream: number, counter: number): Float32Array {
-    const tensor = this.#fused.statelessUniform([count], this.#seed(stream), counter);
-    const values = tensor.dataSync<'float32'>();
-    tensor.dispose();
-    return values;
+    return this.#random.uniform(count, this.#seed(stream), counter);
   }
 
   #batch(stream: number, step: number) {

@@ -1,18 +1,18 @@
 process.env.TF_NUM_INTRAOP_THREADS = '1';
 
-import type { Tensor } from '@tensorflow/tfjs-node-gpu';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { classScores, imageFeatures, type NetworkOps, symbolsOf } from '../../shared/codec/network.js';
 import { type Reference, ReferenceOps } from '../../shared/codec/reference-ops.fixture.js';
 import { randomImages, SMALL_SPEC, seededNormal } from '../../shared/codec/small-model.fixture.js';
-import { convolutions } from '../../shared/tensor/convolution.js';
-import { fusedOps } from '../../shared/tensor/fused.js';
+import { GradientGraph, type Value } from '../../shared/tensor/gradient-graph.js';
+import { GradientOps } from '../../shared/tensor/gradient-ops.js';
+import { GraphSession } from '../../shared/tensor/graph-session.js';
 import { loadTensorFlow } from '../../shared/tensor/native.js';
+import { statelessRandom } from '../../shared/tensor/stateless-random.js';
 import { Parameters } from './parameters.js';
 import { TrainingOps } from './training-ops.js';
 
-const tf = loadTensorFlow();
-const fused = fusedOps(tf);
+const random = statelessRandom(loadTensorFlow());
 const spec = SMALL_SPEC;
 const COUNT = 6;
 const rgb = randomImages(spec, COUNT, 1);
@@ -30,29 +30,35 @@ function forward<T>(ops: NetworkOps<T>, make: (shape: number[], data: ArrayLike<
   return { symbols, scores };
 }
 
-beforeEach(() => tf.engine().startScope());
-afterEach(() => tf.engine().endScope());
+function training() {
+  const ops = new GradientOps(new GradientGraph());
+  const parameters = new Parameters(ops);
+  const interpreter = new TrainingOps(ops, parameters, 'float32');
+  const got = forward<Value>(interpreter, (shape, data) => ops.graph.constant(shape, Float32Array.from(data)));
+  return { ops, parameters, interpreter, got };
+}
 
 describe('TrainingOps', () => {
   it('compute what plain arithmetic does with the statistics of the batch, which they tell layer by layer', () => {
-    const parameters = new Parameters(tf, fused, 5);
-    const ops = new TrainingOps(tf, fused, convolutions(tf, 'float32'), parameters);
-    const asTensor = (shape: number[], data: ArrayLike<number>): Tensor => tf.tensor(Float32Array.from(data), shape);
-    forward<Tensor>(ops, asTensor);
+    const { ops, parameters, interpreter, got } = training();
     // Away from the initial values, where scales are 1 and offsets 0.
-    parameters.use(
-      parameters.tensors().map((tensor, i) => tf.add(tensor, tf.mul(fused.statelessNormal(tensor.shape, 6, i), 0.2))),
+    const moved = random.normal(parameters.size, 6, 0);
+    const vector = parameters.initial(random, 5).map((value, i) => value + 0.2 * moved[i]!);
+    parameters.define(ops.graph.constant([vector.length], vector));
+    const layers = interpreter.statistics;
+    const session = new GraphSession(ops.graph.finish());
+    const nodes = [got.symbols, got.scores, ...layers.flatMap(({ mean, variance }) => [mean, variance])];
+    const values = session.run(
+      [],
+      nodes.map(({ node }) => node),
     );
-    const statistics = new Map<string, { mean: Float32Array; variance: Float32Array }>();
-    ops.onStatistics = (layer, mean, variance) => {
-      expect(statistics.has(layer)).toBe(false);
-      // The tensors live no longer than this call.
-      const [means, variances] = [mean, variance].map((tensor) => tensor.dataSync<'float32'>());
-      statistics.set(layer, { mean: means!, variance: variances! });
-    };
-    const got = forward<Tensor>(ops, asTensor);
+    session.dispose();
+    const statistics = new Map(
+      layers.map(({ layer }, i) => [layer, { mean: values[2 + 2 * i]!, variance: values[3 + 2 * i]! }]),
+    );
+    expect(statistics.size).toBe(layers.length);
 
-    const byName = new Map(parameters.entries.map(({ name }, i) => [name, parameters.tensors()[i]!]));
+    const byName = parameters.parts(vector);
     const asked = new Set<string>();
     const positions = (layer: string) => {
       // Stages at 1/2, 1/4 and 1/8 of 9 x 11.
@@ -64,29 +70,24 @@ describe('TrainingOps', () => {
       const layer = name.slice(0, name.lastIndexOf('/'));
       if (kind !== 'mean' && kind !== 'variance') {
         expect(byName.get(name)?.shape).toEqual(shape);
-        return byName.get(name)!.dataSync();
+        return byName.get(name)!.data;
       }
-      const values = statistics.get(layer)![kind];
+      const of = statistics.get(layer)![kind];
       // What is told is unbiased; the batch itself is normalised by the biased variance.
-      return kind === 'mean' ? values : values.map((v) => (v * (positions(layer) - 1)) / positions(layer));
+      return kind === 'mean' ? of : of.map((v) => (v * (positions(layer) - 1)) / positions(layer));
     });
     const expected = forward<Reference>(reference, (shape, data) => ({ shape, data: Float64Array.from(data) }));
-    for (const part of ['symbols', 'scores'] as const) {
-      const values = got[part].dataSync();
+    (['symbols', 'scores'] as const).forEach((part, at) => {
       expect(got[part].shape).toEqual(expected[part].shape);
-      expect(values.some((v) => Math.abs(v) > 0.1)).toBe(true);
-      values.forEach((value, i) => {
+      expect(values[at]!.some((v) => Math.abs(v) > 0.1)).toBe(true);
+      values[at]!.forEach((value, i) => {
         expect(Math.abs(value - expected[part].data[i]!)).toBeLessThan(1e-4);
       });
-    }
+    });
     expect([...byName.keys()].filter((name) => !asked.has(name))).toEqual([]);
   });
 
   it('decay the weights of layers and nothing else', () => {
-    const parameters = new Parameters(tf, fused, 5);
-    forward<Tensor>(new TrainingOps(tf, fused, convolutions(tf, 'float32'), parameters), (shape, data) =>
-      tf.tensor(Float32Array.from(data), shape),
-    );
-    for (const { name, decay } of parameters.entries) expect(decay).toBe(name.endsWith('/kernel'));
+    for (const { name, decay } of training().parameters.entries) expect(decay).toBe(name.endsWith('/kernel'));
   });
 });

@@ -1,4 +1,4 @@
-import { BATCH_NORM_EPSILON } from '../tensor/fused.js';
+import { BATCH_NORM_EPSILON } from '../tensor/batch-norm.js';
 
 /** A named array of numbers. */
 export interface WeightTensor {

@@ -1,13 +1,14 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
 /** TensorFlow's `DataType` numbers, of the types used here. */
-export const DataType = { float32: 1, int32: 3, uint8: 4, bool: 10 } as const;
+export const DataType = { float32: 1, int32: 3, uint8: 4, bool: 10, bfloat16: 14 } as const;
 export type DataType = (typeof DataType)[keyof typeof DataType];
 
 /** A value of a NodeDef attribute. */
 export type Attribute =
   | { type: DataType }
   | { int: number }
+  | { float: number }
   | { bool: boolean }
   | { string: string }
   | { ints: number[] }
@@ -111,6 +112,7 @@ function attributeValue(value: Attribute): Uint8Array {
   const writer = new BinaryWriter();
   if ('type' in value) writer.tag(6, WireType.Varint).int32(value.type);
   else if ('int' in value) writer.tag(3, WireType.Varint).int64(value.int);
+  else if ('float' in value) writer.tag(4, WireType.Bit32).float(value.float);
   else if ('bool' in value) writer.tag(5, WireType.Varint).bool(value.bool);
   else if ('string' in value) writer.tag(2, WireType.LengthDelimited).string(value.string);
   else if ('shape' in value) writer.tag(7, WireType.LengthDelimited).bytes(shapeProto(value.shape));

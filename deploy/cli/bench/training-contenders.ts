@@ -39,7 +39,7 @@ export async function storedContender(
   return {
     parameters: trainer.state().weights.length,
     advance: (steps) => timed(steps, async () => void trainer.advance()),
-    close: async () => {},
+    close: async () => trainer.dispose(),
   };
 }
 
@@ -90,7 +90,10 @@ export async function teacherContender(
         await loop.next();
         trainer.advance();
       }),
-    close: () => teacher.close(),
+    close: async () => {
+      trainer.dispose();
+      await teacher.close();
+    },
   };
 }
 
