@@ -13,11 +13,11 @@ const shareOf = (version: string, assigned: (string | undefined)[]) =>
 describe('weights of models', () => {
   it('are read from one line or many, with comments; a weight of 0 is as none', () => {
     const expected = new Map([
-      ['m-cifar10-2', 90],
+      ['m-cifar10-3', 90],
       ['s-cifar10-2', 2.5],
     ]);
-    expect(parseModelWeights('m-cifar10-2=90,s-cifar10-2=2.5')).toEqual(expected);
-    expect(parseModelWeights('# canary\nm-cifar10-2 = 90\n\ns-cifar10-2=2.5 # new\nl-cifar10-2=0\n')).toEqual(expected);
+    expect(parseModelWeights('m-cifar10-3=90,s-cifar10-2=2.5')).toEqual(expected);
+    expect(parseModelWeights('# canary\nm-cifar10-3 = 90\n\ns-cifar10-2=2.5 # new\nl-cifar10-2=0\n')).toEqual(expected);
     expect(parseModelWeights(' \n# nothing\n').size).toBe(0);
   });
 

@@ -5,7 +5,7 @@ import { pairScore } from '../../shared/rpc/rendezvous.js';
 export type ModelWeights = ReadonlyMap<string, number>;
 
 /**
- * Reads weights of models: `m-cifar10-2=90,s-cifar10-2=10`, or one to a line; `#` starts a comment. A weight of 0 is as
+ * Reads weights of models: `m-cifar10-3=90,s-cifar10-2=10`, or one to a line; `#` starts a comment. A weight of 0 is as
  * none. An empty text: no weights, the default model takes every link.
  *
  * @throws SemlinkError INVALID_ARGUMENT naming the part that is wrong

@@ -26,16 +26,16 @@ async function storeOf(...versions: string[]) {
 
 describe('models in a store', () => {
   it('come back as they were, with the default that was named', async () => {
-    const store = await storeOf('m-cifar10-2', 's-cifar10-2');
-    expect(await storedVersions(store)).toEqual(['m-cifar10-2', 's-cifar10-2']);
+    const store = await storeOf('m-cifar10-3', 's-cifar10-2');
+    expect(await storedVersions(store)).toEqual(['m-cifar10-3', 's-cifar10-2']);
     const pulled = await pullModels(store, models);
     expect(pulled.map(({ fetched }) => fetched)).toEqual([true, true]);
     const there = await openModels(models);
     expect([...there.values()].map(({ manifest }) => manifest)).toEqual([
-      (await shipped('m-cifar10-2')).manifest,
+      (await shipped('m-cifar10-3')).manifest,
       (await shipped('s-cifar10-2')).manifest,
     ]);
-    expect((await chooseModel(models, there, '')).manifest.version).toBe('m-cifar10-2');
+    expect((await chooseModel(models, there, '')).manifest.version).toBe('m-cifar10-3');
   });
 
   it('are fetched once, and again when they have changed', async () => {
@@ -48,11 +48,11 @@ describe('models in a store', () => {
   });
 
   it('are fetched by name; one that is not there is said with those that are', async () => {
-    const store = await storeOf('m-cifar10-2', 's-cifar10-2');
+    const store = await storeOf('m-cifar10-3', 's-cifar10-2');
     await pullModels(store, models, ['s-cifar10-2']);
     expect(await readdir(models)).toEqual(['s-cifar10-2']);
     await expect(pullModels(store, models, ['x-cifar10-9'])).rejects.toThrow(
-      'no model x-cifar10-9; there are: m-cifar10-2, s-cifar10-2',
+      'no model x-cifar10-9; there are: m-cifar10-3, s-cifar10-2',
     );
     await expect(pullModels(await openStore(path.join(folder, 'nothing')), models)).rejects.toThrow('there are: none');
   });

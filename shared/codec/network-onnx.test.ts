@@ -73,7 +73,7 @@ describe.each(['encoder', 'decoder'] as const)('the %s for ONNX Runtime', (role)
   });
 
   it('gives them for the published model too, from its published weights', async () => {
-    const model = await openModel(path.join(SHIPPED_MODELS, 'm-cifar10-2'));
+    const model = await openModel(path.join(SHIPPED_MODELS, 'm-cifar10-3'));
     const spec = model.manifest.network;
     const [count, arrays] = inputs(role, spec, 9);
     const graph = new ModelSession(graphFolder(model, role), graphPorts(spec, role));

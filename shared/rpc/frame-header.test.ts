@@ -18,7 +18,7 @@ const sound = fc
     sequence: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
     captureTimeUnixNano: fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }),
     traceparent: fc.oneof(fc.constant(''), traceparent),
-    modelVersion: fc.constantFrom('', 'm-cifar10-2', 'v1.2_b'),
+    modelVersion: fc.constantFrom('', 'm-cifar10-3', 'v1.2_b'),
     trueLabel: fc.integer({ min: 0, max: 1_000_000 }),
   })
   .map((fields) => create(FrameHeaderSchema, fields));

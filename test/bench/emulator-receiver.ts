@@ -16,7 +16,7 @@ const rest = toBinary(
     channelUses: 64,
     snrDb: 10,
     channelModel: 'rayleigh-block',
-    modelVersion: 'm-cifar10-2',
+    modelVersion: 'm-cifar10-3',
     payloadBytes: 256,
     timings: { encodeNanos: 1n, channelNanos: 1000n, decodeQueueNanos: 1000n, decodeNanos: 1000n },
   }),

@@ -56,7 +56,7 @@ function message(m: number): Buffer {
         linkId: `link-${(m * perMessage + i) % links}`,
         sequence,
         captureTimeUnixNano: BigInt(Date.now()) * 1_000_000n,
-        modelVersion: 'm-cifar10-2',
+        modelVersion: 'm-cifar10-3',
       },
       format: SymbolFormat.SC16,
       channelUses: symbols,

@@ -71,8 +71,8 @@ describe.runIf(kubeconfig)('the chart on a cluster', { timeout: 900_000 }, () =>
           .filter((line) => line.includes(text))
           .map((line) => line.split(' ')[0]),
       ).size;
-    await upgrade('--set', 'models.weights.m-cifar10-2=90,models.weights.s-cifar10-2=10');
-    await until(async () => (await counted('weights of models: m-cifar10-2=90, s-cifar10-2=10')) === 2, 150_000);
+    await upgrade('--set', 'models.weights.m-cifar10-3=90,models.weights.s-cifar10-2=10');
+    await until(async () => (await counted('weights of models: m-cifar10-3=90, s-cifar10-2=10')) === 2, 150_000);
     await helm('rollback', 'semlink', '-n', namespace, '--wait');
     await until(async () => (await counted('weights of models: none')) === 2, 150_000);
     expect(await pods()).toEqual(before);

@@ -152,7 +152,7 @@ const badHeaders: BadFrame<ImageFrame | SymbolFrame>[] = [
   ],
 ];
 
-const unknownModel = /^model_version is "m-none-9"; .*m-cifar10-2/;
+const unknownModel = /^model_version is "m-none-9"; .*m-cifar10-3/;
 
 describe('a bad image', () => {
   const cases: BadFrame<ImageFrame>[] = [

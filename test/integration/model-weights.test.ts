@@ -16,7 +16,7 @@ import {
   until,
 } from './link.fixture.js';
 
-const [OLD, NEW] = ['m-cifar10-2', 's-cifar10-2'];
+const [OLD, NEW] = ['m-cifar10-3', 's-cifar10-2'];
 const LINKS = 40;
 
 let images: TestImage[];

@@ -203,7 +203,7 @@ describe('frames that fail, of which none was sampled', { timeout: 120_000 }, ()
   });
 
   it('at the receiver, behind everything else, are a trace of all services', async () => {
-    const link = linkWith('late', 0, 'm-cifar10-2');
+    const link = linkWith('late', 0, 'm-cifar10-3');
     const [first] = await Promise.all(images.slice(0, 3).map((image) => link.classify(image)));
     const { result } = first!;
     await link.close();
