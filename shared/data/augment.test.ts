@@ -49,13 +49,13 @@ describe('writeImageView', () => {
     const rgb = Uint8Array.from({ length: 3 * size }, (_, i) => (i * 37) % 256);
     const images = { rgb, width, height };
     const otherView = { rowShift: 2, columnShift: -1, flip: true };
-    const view = { rowShift: 0, columnShift: 1, flip: false, blend: { image: 2, view: otherView, share: 0.7 } };
+    const view = { rowShift: 0, columnShift: 1, flip: false, blend: { image: 2, view: otherView, share: 0.75 } };
     const [own, other] = [new Uint8Array(size), new Uint8Array(size)];
     writeView(rgb, size, images, view, own, 0);
     writeView(rgb, 2 * size, images, otherView, other, 0);
     for (const out of [new Uint8Array(size + 4), new Float32Array(size + 4)]) {
       writeImageView(images, 1, view, out, 4);
-      expect([...out.subarray(4)]).toEqual([...own].map((v, i) => Math.round(0.7 * v + 0.3 * other[i]!)));
+      expect([...out.subarray(4)]).toEqual([...own].map((v, i) => Math.round(0.75 * v + 0.25 * other[i]!)));
       expect([...out.subarray(0, 4)]).toEqual([0, 0, 0, 0]);
     }
   });
@@ -139,8 +139,25 @@ describe('SeededViews', () => {
     expect(Math.abs(kept / blends - 0.75)).toBeLessThan(6 / Math.sqrt(48 * blends));
     expect(blending.viewOf(7, 0)).toEqual(PLAIN_VIEW);
     // A change here makes stored knowledge with blends unreadable.
-    expect(new SeededViews(1, { share: 1, images: 45_000 }).viewOf(44_999, 1)).toMatchInlineSnapshot();
-    expect(augmentation(1, 0.5).sha256).toMatchInlineSnapshot();
+    expect(new SeededViews(1, { share: 1, images: 45_000 }).viewOf(44_999, 1)).toMatchInlineSnapshot(`
+      {
+        "blend": {
+          "image": 22175,
+          "share": 0.5868592953775078,
+          "view": {
+            "columnShift": 4,
+            "flip": true,
+            "rowShift": 2,
+          },
+        },
+        "columnShift": 2,
+        "flip": false,
+        "rowShift": -2,
+      }
+    `);
+    expect(augmentation(1, 0.5).sha256).toMatchInlineSnapshot(
+      `"d9a2ef87364388c3280286ac315b43275fd0784175fc9d38ee7aeec2919e6045"`,
+    );
   });
 
   it('draws by the same rule as training on labels', () => {

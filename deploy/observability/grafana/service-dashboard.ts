@@ -208,18 +208,30 @@ const runtime = () => [
 
 const gpu = () => [
   curves({
+    title: 'What computes the models',
+    description: 'Processes by backend and device: an encoder on a processor where a GPU was meant shows here.',
+    stack: true,
+    width: 8,
+    queries: [
+      {
+        expr: `sum by (job, backend, device) (${series('engineInfo', chosen)})`,
+        legend: '{{job}} {{backend}} {{device}}',
+      },
+    ],
+  }),
+  curves({
     title: 'GPU at work',
     description: 'Share of the last moments in which it computed something. Empty where there is none.',
     unit: 'percentunit',
     max: 1,
-    width: 12,
+    width: 8,
     queries: [{ expr: series('gpuBusy', chosen), legend: '{{job}} {{instance}} {{worker}} {{gpu}}' }],
   }),
   curves({
     title: 'GPU memory',
     description: 'In use, by whatever uses it.',
     unit: 'bytes',
-    width: 12,
+    width: 8,
     queries: [{ expr: series('gpuMemory', chosen), legend: '{{job}} {{instance}} {{worker}} {{gpu}}' }],
   }),
 ];
