@@ -6,7 +6,7 @@
  * Three services on free ports; every stream is a link of its own, one image a message. The knee is the load with the least
  * images in flight that reaches `--knee` of the most images a second of all loads: beyond it, more in flight is waiting.
  */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { type LinkMeasurement, measureLink } from '../../deploy/cli/bench/link-bench.js';
@@ -18,6 +18,9 @@ import { formatTable } from '../../deploy/cli/table.js';
 import { defineConfig, loadConfigOrExit, option } from '../../shared/config/index.js';
 import { jsonOption, timeOptions } from './bench-options.js';
 import { kneeOf } from './knee.js';
+
+/** Time under load before the first one that counts, s. */
+const WARM_UP = 15;
 
 const counts = (most: number, values: number[]) => z.array(z.int().min(1).max(most)).min(1).default(values);
 const definition = defineConfig({
@@ -46,6 +49,7 @@ const definition = defineConfig({
   },
 });
 const { config } = loadConfigOrExit(definition);
+if (config.svg) mkdirSync(config.svg, { recursive: true });
 
 const loads = config.streams.flatMap((streams) =>
   config.inFlight
@@ -64,6 +68,9 @@ const target = await targetAt(link.services['transmitter-encoder'].address, { mo
 
 const measured = loads.map((): LinkMeasurement[] => []);
 const progress = new ProgressLine(process.stderr);
+// Node compiles what it runs often while it runs: the first loads would pay for all.
+progress.update('warming up', 0);
+await measureLink(target, { perMessage: 1, inFlight: 64, streams: 4 }, { ...config, seconds: WARM_UP, connections: 1 });
 for (let round = 0; round < config.rounds; round++) {
   for (const [i, load] of loads.entries()) {
     const done = round * loads.length + i;
