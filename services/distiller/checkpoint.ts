@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readSafetensors, writeSafetensors } from '../../shared/tensor/safetensors.js';
-import type { DistillerConfig } from './config.js';
+import { type DistillerConfig, optionsOfResult } from './config.js';
 import type { Best } from './early-stop.js';
 import type { OptimizerState } from './optimizer.js';
 import type { StartOrigin } from './start-model.js';
@@ -25,19 +25,7 @@ export interface RunOrigins {
 
 /** What changes the result: options, what a teacher said and the model begun from, not where they lie or the result goes. */
 export function optionsHash(config: DistillerConfig, { knowledge, start }: RunOrigins = {}): string {
-  const {
-    name: _n,
-    models: _m,
-    publishTo: _p,
-    work: _w,
-    fresh: _f,
-    knowledge: _k,
-    startFrom: _b,
-    metrics: _l,
-    s3: _s,
-    tls: _t,
-    ...relevant
-  } = config;
+  const { startFrom: _from, ...relevant } = optionsOfResult(config);
   return createHash('sha256')
     .update(JSON.stringify([relevant, knowledge, ...(start ? [start] : [])]))
     .digest('hex')

@@ -160,3 +160,20 @@ export type DistillerConfig = ConfigOf<typeof distillerConfig>;
 export function modelName({ name, size, knowledge }: Pick<DistillerConfig, 'name' | 'size' | 'knowledge'>): string {
   return name ?? `${size}-cifar10-${knowledge ? 2 : 1}`;
 }
+
+/** The options that a result depends on: not what it is called, where things lie or go, or who is told. */
+export function optionsOfResult(config: DistillerConfig) {
+  const {
+    name: _n,
+    models: _m,
+    publishTo: _p,
+    work: _w,
+    fresh: _f,
+    knowledge: _k,
+    metrics: _l,
+    s3: _s,
+    tls: _t,
+    ...options
+  } = config;
+  return options;
+}

@@ -5,7 +5,7 @@ import { decoderCost, encoderCost, type NetworkCost } from '../../shared/codec/n
 import { loadConfig, semlinkVersion } from '../../shared/config/index.js';
 import { CIFAR10_CLASS_NAMES } from '../../shared/data/cifar10.js';
 import { loadTensorFlow, nativeBackend } from '../../shared/tensor/native.js';
-import { type DistillerConfig, distillerConfig, modelName } from './config.js';
+import { type DistillerConfig, distillerConfig, modelName, optionsOfResult } from './config.js';
 import type { StartOrigin } from './start-model.js';
 import type { LoadedKnowledge } from './stored-knowledge.js';
 
@@ -25,18 +25,7 @@ export interface Finished {
 /** The manifest of a finished run. */
 export function manifestOf(run: Finished): Omit<Manifest, 'files'> {
   const { config, spec, calibration, knowledge, start } = run;
-  const {
-    name: _n,
-    models: _m,
-    publishTo: _p,
-    work: _w,
-    fresh: _f,
-    knowledge: _k,
-    metrics: _l,
-    s3: _s,
-    tls: _t,
-    ...options
-  } = config;
+  const options = optionsOfResult(config);
   const { seed: _seed, epochs: _epochs, batchSize: _batch, threads: _threads, startFrom: _from, ...others } = options;
   const cost = ({ parameters, flop }: NetworkCost) => ({ parameters, mflop: Number((flop / 1e6).toFixed(3)) });
   return {

@@ -1,16 +1,12 @@
 /** A link whose channel-emulator changes in the middle: its channel goes on where it was, as if nothing had happened. */
-import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ServiceProcess, startServiceProcess } from '../../deploy/local/processes.js';
 import { SemanticLink } from '../../shared/client/link.js';
 import { decodeSymbols } from '../../shared/codec/symbols.js';
-import { FrameResultSchema, type SymbolFrame } from '../../shared/gen/semlink/v1/frame_pb.js';
-import { ReceiveResponseSchema, ReceiverDecoderService } from '../../shared/gen/semlink/v1/receiver_decoder_pb.js';
-import { implementService } from '../../shared/rpc/adapter.js';
-import { resultFields } from '../../shared/rpc/frame-result.js';
-import { serveFrameStream } from '../../shared/rpc/frame-stream-server.js';
-import { type ServerHandle, startServer } from '../../shared/rpc/server.js';
+import type { SymbolFrame } from '../../shared/gen/semlink/v1/frame_pb.js';
+import type { ServerHandle } from '../../shared/rpc/server.js';
 import type { ServiceName } from '../../shared/telemetry/index.js';
+import { startReceiver } from './channel.fixture.js';
 import { errorOf, killAll, sendAll, type TestImage, testImages } from './link.fixture.js';
 import { ownLoopback } from './own-loopback.fixture.js';
 
@@ -23,29 +19,7 @@ let images: TestImage[];
 
 beforeAll(async () => {
   images = await testImages(240);
-  const service = implementService(ReceiverDecoderService, {
-    receive: (call) => {
-      serveFrameStream(call, {
-        origin: 'receiver-decoder',
-        framesOf: ({ frames }) => frames,
-        toResponse: (parts) => create(ReceiveResponseSchema, parts),
-        bytesOf: ({ iq }) => iq.length,
-        onFrames: (frames, stream) => {
-          for (const frame of frames) {
-            arrived.push(frame);
-            const outcome = { case: 'classification', value: { label: 1 } } as const;
-            stream.answer(create(FrameResultSchema, { ...resultFields(frame.header), outcome }));
-          }
-        },
-      });
-    },
-  });
-  receiver = await startServer({
-    role: 'receiver-decoder',
-    listen: ownLoopback,
-    services: [service],
-    drainLimitMs: 500,
-  });
+  receiver = await startReceiver((frame) => arrived.push(frame));
 });
 afterAll(async () => {
   killAll(processes);
