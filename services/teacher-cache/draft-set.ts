@@ -209,10 +209,15 @@ export class DraftSet {
     return undefined;
   }
 
+  /** undefined: the shard is not there, or not any more, for another process may take its own away at any moment. */
   async #knowledgeOf(name: string): Promise<KnowledgeDescription | undefined> {
     const size = (await this.#store.size(name)) ?? 0;
-    const start =
-      size === 0 ? new Uint8Array(0) : await this.#store.read(name, 0, Math.min(size, 16 * HEADER_READ_BYTES));
+    if (size === 0) return undefined;
+    const start = await this.#store.read(name, 0, Math.min(size, 16 * HEADER_READ_BYTES)).catch(async (error) => {
+      if ((await this.#store.size(name)) === undefined) return undefined;
+      throw error;
+    });
+    if (!start) return undefined;
     return parseShardStart(start, `${this.#store.url}/${name}`)?.header.knowledge;
   }
 }
