@@ -32,6 +32,16 @@ if ! command -v jaeger >/dev/null && command -v go >/dev/null; then
   rm -rf "$jaeger_build"
 fi
 
+# Grafana's own schema of dashboards. Built anew when its source changes.
+grafana_schema="$tools/grafana-schema-$(cat test/observability/grafana-schema/* | sha256sum | cut -c1-12)"
+if [[ ! -x "$grafana_schema/grafana-schema" ]] && command -v go >/dev/null; then
+  echo "Building the check against Grafana's schema"
+  mkdir -p "$grafana_schema"
+  (cd test/observability/grafana-schema && CGO_ENABLED=0 go build -trimpath -o "$grafana_schema/grafana-schema" .) ||
+    missing_tool "GRAFANA'S SCHEMA" "dashboards are not checked against it"
+fi
+export PATH="$PATH:$grafana_schema"
+
 # Prometheus's own parser of /metrics, in Python.
 if ! python3 -c 'import prometheus_client' 2>/dev/null; then
   echo "Installing prometheus_client"

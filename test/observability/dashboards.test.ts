@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -15,6 +16,19 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'semlink-dashboards-'));
 });
 afterAll(() => rm(folder, { recursive: true }));
+
+const hasGrafanaSchema = grafanaSchema().status === 0;
+if (!hasGrafanaSchema) {
+  process.stderr.write(
+    '\n==== NOT TESTED: no grafana-schema on PATH (go build -o FOLDER test/observability/grafana-schema) ====\n\n',
+  );
+}
+
+/** Checks dashboards against the types that Grafana publishes. */
+function grafanaSchema(...dashboards: string[]): { status: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync('grafana-schema', dashboards, { encoding: 'utf8' });
+  return { status, output: `${stdout}${stderr}` };
+}
 
 const committed = path.join(projectRoot, 'deploy/observability/grafana/dashboards');
 const files = dashboardFiles();
@@ -60,6 +74,22 @@ describe('the dashboards', () => {
         }
       }
     }
+  });
+
+  it.runIf(hasGrafanaSchema)("have no field, option or kind of panel that Grafana's schema does not know", async () => {
+    expect(grafanaSchema(...[...files.keys()].map((name) => path.join(committed, name)))).toEqual({
+      status: 0,
+      output: '',
+    });
+    const wrong = path.join(folder, 'wrong.json');
+    const text = files.get('link.json')!;
+    await writeFile(
+      wrong,
+      text.replace('"displayMode"', '"displayMood"').replace('"spanNulls"', '"spanNils"').replace('"stat"', '"start"'),
+    );
+    const { status, output } = grafanaSchema(wrong);
+    expect(status).toBe(1);
+    for (const fault of ["field 'displayMood'", "field 'spanNils'", 'type "start"']) expect(output).toContain(fault);
   });
 
   it.runIf(hasPrometheus)('have no query that Prometheus cannot read', async () => {
