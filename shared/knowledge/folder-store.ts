@@ -2,13 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { invalidArgument, notFound } from '../rpc/errors.js';
+import { Code, invalidArgument, notFound, SemlinkError } from '../rpc/errors.js';
+import { hasCode, isMissing, removeAbandoned, UNFINISHED } from './abandoned.js';
 import { checkedParts } from './object-name.js';
 import { OpenFiles } from './open-files.js';
 import type { KnowledgeStore } from './store.js';
-
-/** What is being written; never listed, and removed when the write fails. */
-const UNFINISHED = '.unfinished';
 
 /** A folder of this machine or a mounted one. */
 export class FolderStore implements KnowledgeStore {
@@ -106,7 +104,10 @@ export class FolderStore implements KnowledgeStore {
       } finally {
         await file.close();
       }
-      placed = await place(unfinished, target);
+      placed = await place(unfinished, target).catch((error: unknown) => {
+        if (!isMissing(error)) throw error;
+        throw new SemlinkError(Code.ABORTED, `${target} was taken for abandoned while it was written; write it again`);
+      });
       if (placed) this.#files.forget(target);
     } finally {
       if (!placed) await rm(unfinished, { force: true });
@@ -118,6 +119,10 @@ export class FolderStore implements KnowledgeStore {
   async remove(name: string): Promise<void> {
     await rm(this.#pathOf(name), { force: true });
     this.#files.forget(this.#pathOf(name));
+  }
+
+  removeAbandoned(): Promise<number> {
+    return removeAbandoned(this.url);
   }
 
   below(prefix: string): FolderStore {
@@ -164,10 +169,4 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-const isMissing = (error: unknown): boolean => hasCode(error, 'ENOENT', 'ENOTDIR');
-
-function hasCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }

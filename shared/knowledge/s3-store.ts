@@ -142,6 +142,10 @@ export class S3Store implements KnowledgeStore {
     );
   }
 
+  async removeAbandoned(): Promise<number> {
+    return 0;
+  }
+
   below(prefix: string): S3Store {
     return new S3Store(this.#client, this.#bucket, `${this.#keyOf(prefix)}/`);
   }

@@ -39,6 +39,14 @@ export interface KnowledgeStore {
   /** Removes an object; does nothing when there is none. */
   remove(name: string): Promise<void>;
 
+  /**
+   * Removes what writers that were killed have left of unfinished objects. Of S3 a rule of the bucket does so
+   * (AbortIncompleteMultipartUpload), nothing is done here.
+   *
+   * @returns how many pieces were removed
+   */
+  removeAbandoned(): Promise<number>;
+
   /** A store of what lies below `prefix`. */
   below(prefix: string): KnowledgeStore;
 

@@ -231,6 +231,8 @@ async function openTarget(
   }
   const place = config.store ?? `shared/knowledge/${config.dataset}`;
   const store = await openStore(place, config.s3);
+  const removed = await store.removeAbandoned();
+  if (removed > 0) say(`removed ${removed} unfinished files of writers that were killed`);
   return { target: new StoreTarget(store, say), place, close: () => store.close() };
 }
 
