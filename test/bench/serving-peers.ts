@@ -34,7 +34,7 @@ export class ServingPeers {
   readonly #folder: string;
   readonly #processes: ChildProcess[] = [];
   readonly #log: number;
-  #triton: Promise<{ address: string; pid: number }> | undefined;
+  #triton: { address: string; process: ChildProcess } | undefined;
   #port: number;
 
   /** @param folder what the head of link-peers.ts says; `log` takes what the chains write */
@@ -49,9 +49,8 @@ export class ServingPeers {
 
   async start(name: string): Promise<Peer> {
     if (name.startsWith('triton-')) {
-      this.#triton ??= this.#startTriton();
-      const { address, pid } = await this.#triton;
-      return this.#peer(name, address, [pid], ['-triton', name.slice('triton-'.length)]);
+      await this.#tritonNow();
+      return this.#peer(name, () => this.#tritonNow(), ['-triton', name.slice('triton-'.length)]);
     }
     const [engine, mode] = name.split('-') as [string, string];
     const pids: number[] = [];
@@ -59,20 +58,22 @@ export class ServingPeers {
     for (const role of STAGES) {
       const port = this.#port++;
       const stage = [this.#at('peerA/stage.py'), '--role', role, '--port', String(port), '--engine', engine];
-      pids.push(await this.#spawn(this.#at('v-main/bin/python'), [...stage, '--mode', mode, ...next], port));
+      const { pid } = await this.#spawn(this.#at('v-main/bin/python'), [...stage, '--mode', mode, ...next], port);
+      pids.push(pid!);
       next = ['--next', `127.0.0.1:${port}`];
     }
-    return this.#peer(name, next[1]!, pids, []);
+    return this.#peer(name, async () => ({ address: next[1]!, pids }), []);
   }
 
   stop(): void {
     for (const child of this.#processes) child.kill();
   }
 
-  #peer(name: string, address: string, pids: number[], flags: string[]): Peer {
+  #peer(name: string, running: () => Promise<{ address: string; pids: number[] }>, flags: string[]): Peer {
     return {
       name,
       measure: async (perMessage, inFlight, streams, seconds) => {
+        const { address, pids } = await running();
         const before = usageOf(pids).processorSeconds;
         const args = ['load', '-addr', address, '-n', String(perMessage), '-window', String(inFlight)];
         args.push('-streams', String(streams), '-secs', String(seconds), '-warm', String(WARM_SECONDS), ...flags);
@@ -89,24 +90,32 @@ export class ServingPeers {
     };
   }
 
-  async #startTriton(): Promise<{ address: string; pid: number }> {
-    const port = this.#port++;
-    const pid = await this.#spawn(this.#at('peerB/server.sh'), [String(port)], port);
-    return { address: `127.0.0.1:${port}`, pid };
+  /** Triton as it runs, or anew: with many streams it sometimes dies of a segmentation fault. */
+  async #tritonNow(): Promise<{ address: string; pids: number[] }> {
+    if (!this.#triton || hasEnded(this.#triton.process)) {
+      const port = this.#port++;
+      const process = await this.#spawn(this.#at('peerB/server.sh'), [String(port)], port);
+      this.#triton = { address: `127.0.0.1:${port}`, process };
+    }
+    return { address: this.#triton.address, pids: [this.#triton.process.pid!] };
   }
 
-  async #spawn(program: string, args: string[], port: number): Promise<number> {
+  async #spawn(program: string, args: string[], port: number): Promise<ChildProcess> {
     const child = spawn(program, args, { stdio: ['ignore', this.#log, this.#log] });
     this.#processes.push(child);
     for (const until = performance.now() + START_LIMIT_MS; performance.now() < until; ) {
-      if (child.exitCode !== null) throw new Error(`${program} ended (${child.exitCode}); its log says why`);
-      if (await isOpen(port)) return child.pid!;
+      if (hasEnded(child)) throw new Error(`${program} ended (${child.exitCode}); its log says why`);
+      if (await isOpen(port)) return child;
       await wait(100);
     }
     throw new Error(`${program} did not open port ${port} in time`);
   }
 
   #at = (name: string) => path.join(this.#folder, name);
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }
 
 function isOpen(port: number): Promise<boolean> {
