@@ -57,6 +57,7 @@ export function startChannelEmulator(
       const receiver = new PinnedClients(ReceiverDecoderService, {
         role: 'receiver-decoder',
         address: config.receiver,
+        connectAhead: true,
         ...clientTls(config.tls),
         maxMessageBytes: config.rpc.maxMessageBytes,
       });

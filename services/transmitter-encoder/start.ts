@@ -44,6 +44,7 @@ export function startTransmitterEncoder(
       const channel = new PinnedClients(ChannelEmulatorService, {
         role: 'channel-emulator',
         address: config.channel,
+        connectAhead: true,
         ...clientTls(config.tls),
       });
       return {

@@ -50,6 +50,8 @@ export interface ClientStreamingCall<M extends Method> {
 export interface RpcChannel {
   /** The target as given, for messages to people. */
   readonly address: string;
+  /** Connects now, not with the first call; and again by itself where that fails. */
+  connect(): void;
   /** Whether the connection stands now. */
   isConnected(): boolean;
   /** Resolves when connected; rejects with UNAVAILABLE after `timeoutMs`. */
@@ -86,9 +88,9 @@ export function createRpcClient<T extends GenServiceMethods>(
     'grpc.max_send_message_length': -1,
     'grpc.keepalive_time_ms': options.keepaliveTimeMs ?? 20_000,
     'grpc.keepalive_timeout_ms': 10_000,
-    // grpc-js starts at 1 s and goes to 2 min: too slow for a peer that restarts.
+    // grpc-js starts at 1 s and goes to 2 min: too slow for a peer that restarts. Within what a hop waits for it (2 s).
     'grpc.initial_reconnect_backoff_ms': 100,
-    'grpc.max_reconnect_backoff_ms': 2_000,
+    'grpc.max_reconnect_backoff_ms': 1_000,
     // With several endpoints behind a name, calls go round them.
     'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
     ...options.channelOptions,
@@ -96,6 +98,7 @@ export function createRpcClient<T extends GenServiceMethods>(
   const methods: Record<string, unknown> = {
     address: options.address,
     close: () => client.close(),
+    connect: () => void client.getChannel().getConnectivityState(true),
     isConnected: () => client.getChannel().getConnectivityState(false) === connectivityState.READY,
     waitForReady: (timeoutMs: number) =>
       new Promise<void>((resolve, reject) => {

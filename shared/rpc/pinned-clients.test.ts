@@ -156,6 +156,25 @@ describe('a pool of addresses', () => {
     allAnswered(sending, 1);
   });
 
+  it('connects ahead of the first frame where it is asked to, also to an address that comes later', async () => {
+    const places = new Places();
+    const server = await places.serve('127.0.0.1:0');
+    const { clients } = pool(server.address, { connectAhead: true });
+    await until(() => clients.all()[0]!.isConnected());
+    const lazy = pool(server.address, { channelOptions: { 'grpc.use_local_subchannel_pool': 1 } });
+
+    const late = `127.0.0.2:${server.port}`;
+    const ahead = pool(late, { connectAhead: true });
+    const sending = sender(late, { peers: ahead.peers, reconnectWaitMs: 2_000 });
+    // Long enough for it to have been tried in vain more and more rarely.
+    await new Promise((resolve) => setTimeout(resolve, 3_500));
+    await places.serve(late);
+    await round(sending, 0);
+    await until(() => sending.results.size === linkIds.length);
+    allAnswered(sending, 1);
+    expect(lazy.clients.all()[0]!.isConnected()).toBe(false);
+  });
+
   it('holds frames while a name is not known, and says so when it stays that way', async () => {
     const places = new Places();
     const server = await places.serve('127.0.0.1:0');

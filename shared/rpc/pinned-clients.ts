@@ -11,6 +11,8 @@ import { type Endpoint, Target, type TargetOptions } from './target.js';
 export interface PinnedClientsOptions extends RpcClientOptions, TargetOptions {
   /** Service name, for messages to people. */
   role: string;
+  /** Connect to every address at once, so that the first frame does not wait for it. Default false. */
+  connectAhead?: boolean;
 }
 
 /** One address with its connection, which all streams to it share. */
@@ -148,6 +150,7 @@ export class PinnedClients<T extends GenServiceMethods> {
       // The peer is still called by its name, which its certificate has.
       ...(name !== undefined && { channelOptions: { ...calledBy(name), ...channelOptions } }),
     });
+    if (this.#options.connectAhead) client.connect();
     return { ...candidate(address), client, backoff: new Backoff(250, 5_000, 1), down: false, closed: false };
   }
 
