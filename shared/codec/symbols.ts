@@ -54,12 +54,18 @@ export function symbolBytes(format: SymbolFormat): number {
 
 /** The SC16 scale at which the largest component of the symbols just fits: max|component| / 32767, as binary32. */
 export function sc16Scale(symbols: Float32Array): number {
-  let peak = 0;
-  for (let i = 0; i < symbols.length; i++) {
-    const size = Math.abs(symbols[i]!);
-    if (size > peak) peak = size;
-  }
+  return scaleOf(peakOf(symbols));
+}
+
+function scaleOf(peak: number): number {
   return peak === 0 ? 1 : Math.max(leastScale, Math.fround(peak / sc16Max));
+}
+
+/** max|component|; NaN or infinite where a component is. */
+function peakOf(symbols: Float32Array): number {
+  let peak = 0;
+  for (let i = 0; i < symbols.length; i++) peak = Math.max(peak, Math.abs(symbols[i]!));
+  return peak;
 }
 
 /**
@@ -76,20 +82,22 @@ export function encodeSymbols(
   into?: Uint8Array,
 ): EncodedSymbols {
   const length = (symbols.length / 2) * symbolBytes(format);
-  checkFinite(symbols);
+  const peak = peakOf(symbols);
+  if (!Number.isFinite(peak)) refuseNotFinite(symbols);
   const iq = into?.length === length ? into : new Uint8Array(length);
   if (format === SymbolFormat.FC32) {
     iq.set(new Uint8Array(symbols.buffer, symbols.byteOffset, symbols.byteLength));
     if (!isLittleEndian) swapBytes(iq, 4);
     return { iq, scale: 0 };
   }
-  const step = scale ?? sc16Scale(symbols);
+  const step = scale ?? scaleOf(peak);
   checkScale(step);
   const count = symbols.length;
   for (let i = 0; i < count; i++) {
-    const exact = symbols[i]! / step;
-    // Halves away from zero: what is cut off by | 0 is the rest towards zero.
-    const integer = (exact < 0 ? Math.max(exact - 0.5, leastInteger) : Math.min(exact + 0.5, sc16Max)) | 0;
+    const bounded = Math.max(leastInteger, Math.min(sc16Max, symbols[i]! / step));
+    // Halves away from zero, without a branch: signs are random, and no processor guesses them.
+    const halves = (2 * bounded) | 0;
+    const integer = (halves + 1 + (halves >> 31)) >> 1;
     iq[2 * i] = integer;
     iq[2 * i + 1] = integer >> 8;
   }
@@ -118,13 +126,19 @@ export function decodeSymbols(payload: SymbolPayload, into?: Float32Array): Floa
     const view = new Uint8Array(symbols.buffer, symbols.byteOffset, symbols.byteLength);
     view.set(iq);
     if (!isLittleEndian) swapBytes(view, 4);
-  } else {
-    const scale = payload.sc16Scale;
-    checkScale(scale);
-    for (let i = 0; i < symbols.length; i++) symbols[i] = (((iq[2 * i]! | (iq[2 * i + 1]! << 8)) << 16) >> 16) * scale;
+    if (!Number.isFinite(peakOf(symbols))) refuseNotFinite(symbols);
+    return symbols;
   }
-  // A scale near the largest binary32 can push a symbol of SC16 beyond it, too.
-  checkFinite(symbols);
+  const scale = payload.sc16Scale;
+  checkScale(scale);
+  // x - x is 0 for every finite x and NaN for the infinities: a scale near the largest binary32 can lead to one.
+  let sum = 0;
+  for (let i = 0; i < symbols.length; i++) {
+    const x = Math.fround((((iq[2 * i]! | (iq[2 * i + 1]! << 8)) << 16) >> 16) * scale);
+    symbols[i] = x;
+    sum += x - x;
+  }
+  if (sum !== 0) refuseNotFinite(symbols);
   return symbols;
 }
 
@@ -134,11 +148,7 @@ function checkScale(scale: number): void {
   }
 }
 
-function checkFinite(symbols: Float32Array): void {
-  // x - x is 0 for every finite x and NaN for NaN and the infinities.
-  let sum = 0;
-  for (let i = 0; i < symbols.length; i++) sum += symbols[i]! - symbols[i]!;
-  if (sum === 0) return;
+function refuseNotFinite(symbols: Float32Array): never {
   const i = symbols.findIndex((x) => !Number.isFinite(x));
   const part = i % 2 === 0 ? 'I' : 'Q';
   throw invalidArgument(`${part} of symbol ${i >> 1}`, symbols[i], 'every component must be a finite number');
