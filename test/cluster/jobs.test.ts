@@ -7,32 +7,25 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { projectRoot } from '../../shared/build/compiled.js';
 import { manifestSchema } from '../../shared/codec/manifest.js';
 import { type KnowledgeStore, openStore } from '../../shared/knowledge/store.js';
-import { helm } from '../helm/chart.fixture.js';
 import { semlink } from '../integration/semlink-command.fixture.js';
 import { s3Program } from '../knowledge/s3-server.fixture.js';
-import { CREDENTIALS, IMAGE_TAG, Namespace, nodeIsHere } from './jobs.fixture.js';
+import { CREDENTIALS, Namespace, nodeIsHere } from './jobs.fixture.js';
+import { link, RESOURCES, Release } from './release.fixture.js';
 
 const { SEMLINK_TEST_KUBECONFIG: kubeconfig } = process.env;
 const here = kubeconfig !== undefined && (await nodeIsHere(kubeconfig));
 if (!here) process.stderr.write('\n*** NO CLUSTER OF THIS MACHINE: the jobs of the chart are not tried ***\n\n');
 const program = here ? await s3Program() : undefined;
 
-const chart = path.join(projectRoot, 'deploy/helm/semlink');
 const IMAGES = 640;
 const VIEWS = 4;
 const TEACHING = [`--images=${IMAGES}`, `--views=${VIEWS}`, '--images-per-shard=10'];
-const SERVICES = ['transmitterEncoder', 'channelEmulator', 'receiverDecoder'];
-/** Two cores are enough for all of it. */
-const RESOURCES = { requests: { cpu: '50m', memory: '256Mi' }, limits: { memory: '3Gi' } };
 const distilling = (epochs: number) => [
   ...[`--images=${IMAGES}`, `--epochs=${epochs}`, '--look-epochs=100', '--batch-size=32'],
   ...['--channel-uses=64', '--calibration-images=500'],
 ];
-const link = (enabled: boolean) =>
-  Object.fromEntries(SERVICES.map((name) => [name, { enabled, replicas: 1, resources: RESOURCES }]));
 
 describe.runIf(here)('jobs of the chart', { timeout: 600_000 }, () => {
   let folder: string;
@@ -44,31 +37,6 @@ describe.runIf(here)('jobs of the chart', { timeout: 600_000 }, () => {
   afterAll(async () => {
     if (folder) await rm(folder, { recursive: true, force: true });
   });
-
-  /** A release of the chart that goes on with more values. */
-  class Release {
-    #values: Record<string, unknown> = {};
-
-    constructor(readonly space: Namespace) {}
-
-    async apply(values: Record<string, unknown>, ...flags: string[]): Promise<void> {
-      this.#values = { ...this.#values, ...values };
-      const given = Object.entries(this.#values).map(([name, value]) => [
-        '--set-json',
-        `${name}=${JSON.stringify(value)}`,
-      ]);
-      const where = ['-n', this.space.name, '--set', `image.tag=${IMAGE_TAG}`];
-      await helm('upgrade', '--install', 'semlink', chart, ...where, ...given.flat(), '--timeout', '3m', ...flags);
-    }
-
-    /** What one transmitter says of its models; images through the link. */
-    async tryLink(): Promise<string> {
-      await helm('test', 'semlink', '-n', this.space.name, '--timeout', '3m');
-      const [{ status } = { status: { podIP: '' } }] = await this.space.pods('transmitter-encoder');
-      const { stdout } = await semlink(['models', 'list', '--to', `${status.podIP}:50051`]);
-      return stdout;
-    }
-  }
 
   describe.runIf(program)('with an S3 server', () => {
     const space = new Namespace('semlink-jobs-s3');

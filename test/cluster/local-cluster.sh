@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A real Kubernetes cluster of one node on this machine, for tests: API server, controllers, scheduler and kubelet built from
 # their Go modules, etcd and network plugins from Debian, containerd, CoreDNS. Root, Debian, Go, kubectl, docker (with its
-# containerd). No kube-proxy: names of headless Services resolve to pods, which is all that SemLink needs.
+# containerd). No kube-proxy: names of headless Services resolve to pods, which is all that SemLink needs. Pods reach the API at
+# the gateway of their network; the API reaches the pods behind a Service, for programs that extend it.
 set -euo pipefail
 
 usage() {
@@ -25,6 +26,7 @@ kubernetes=1.34.2
 containerd_socket="$state/containerd.sock"
 bridge=semlink0
 network=10.253.7
+api=https://$network.1:36443
 
 stop() {
   echo "local-cluster: $1" >&2
@@ -82,12 +84,23 @@ up() {
   local node_ip
   node_ip="$(hostname -I | tr ' ' '\n' | grep -m 1 -E '^[0-9.]+$')"
 
+  # Pods reach each other over the bridge, whatever else filters on this machine.
+  iptables -C FORWARD -i $bridge -o $bridge -j ACCEPT 2>/dev/null || iptables -I FORWARD -i $bridge -o $bridge -j ACCEPT
+  ip link show $bridge >/dev/null 2>&1 || ip link add $bridge type bridge
+  ip addr replace $network.1/24 dev $bridge
+  ip link set $bridge up
+
   openssl genrsa -out "$state/accounts.key" 2048 2>/dev/null
+  # With this the API server tells programs that extend it on whose behalf it asks.
+  local certify=(openssl req -x509 -newkey rsa:2048 -nodes -days 30)
+  "${certify[@]}" -subj /CN=proxies -keyout "$state/proxies.key" -out "$state/proxies.crt" 2>/dev/null
+  "${certify[@]}" -subj /CN=apiserver -CA "$state/proxies.crt" -CAkey "$state/proxies.key" \
+    -keyout "$state/proxy.key" -out "$state/proxy.crt" 2>/dev/null
   echo 'semlink-test,admin,admin,"system:masters"' >"$state/tokens.csv"
   cat >"$state/kubeconfig" <<CONFIG
 apiVersion: v1
 kind: Config
-clusters: [{name: local, cluster: {server: "https://127.0.0.1:36443", insecure-skip-tls-verify: true}}]
+clusters: [{name: local, cluster: {server: "$api", insecure-skip-tls-verify: true}}]
 users: [{name: admin, user: {token: semlink-test}}]
 contexts: [{name: semlink-local, context: {cluster: local, user: admin}}]
 current-context: semlink-local
@@ -97,12 +110,16 @@ CONFIG
     --listen-peer-urls http://127.0.0.1:32380 --initial-advertise-peer-urls http://127.0.0.1:32380 \
     --initial-cluster default=http://127.0.0.1:32380
   start apiserver "$tools/kube" apiserver --etcd-servers http://127.0.0.1:32379 --cert-dir "$state/certificates" \
-    --bind-address 127.0.0.1 --secure-port 36443 --advertise-address 127.0.0.1 --endpoint-reconciler-type none \
+    --bind-address $network.1 --secure-port 36443 --advertise-address $network.1 --endpoint-reconciler-type none \
     --service-cluster-ip-range 10.254.0.0/16 --service-account-issuer https://kubernetes.default.svc \
     --service-account-key-file "$state/accounts.key" --service-account-signing-key-file "$state/accounts.key" \
-    --token-auth-file "$state/tokens.csv" --authorization-mode Node,RBAC --kubelet-preferred-address-types InternalIP
-  await 120 "the API server" curl -ksf https://127.0.0.1:36443/readyz
+    --token-auth-file "$state/tokens.csv" --authorization-mode Node,RBAC --kubelet-preferred-address-types InternalIP \
+    --enable-aggregator-routing --proxy-client-cert-file "$state/proxy.crt" --proxy-client-key-file "$state/proxy.key" \
+    --requestheader-client-ca-file "$state/proxies.crt" --requestheader-allowed-names apiserver \
+    --requestheader-username-headers X-Remote-User --requestheader-group-headers X-Remote-Group
+  await 120 "the API server" curl -ksf $api/readyz
   start controllers "$tools/kube" controller-manager --kubeconfig "$state/kubeconfig" --leader-elect=false --secure-port 0 \
+    --horizontal-pod-autoscaler-sync-period 5s \
     --service-account-private-key-file "$state/accounts.key" --root-ca-file "$state/certificates/apiserver.crt"
   start scheduler "$tools/kube" scheduler --kubeconfig "$state/kubeconfig" --leader-elect=false --secure-port 0
 
@@ -130,16 +147,11 @@ CONFIG
     tar -C "$tools" -c pause | docker import -c 'ENTRYPOINT ["/pause"]' - semlink-local/pause:1 >/dev/null
   load semlink-local/pause:1
 
-  # Pods reach each other over the bridge, whatever else filters on this machine.
-  iptables -C FORWARD -i $bridge -o $bridge -j ACCEPT 2>/dev/null || iptables -I FORWARD -i $bridge -o $bridge -j ACCEPT
-  ip link show $bridge >/dev/null 2>&1 || ip link add $bridge type bridge
-  ip addr replace $network.1/24 dev $bridge
-  ip link set $bridge up
   cat >"$state/Corefile" <<CONFIG
 .:53 {
   bind $network.1
   kubernetes cluster.local {
-    endpoint https://127.0.0.1:36443
+    endpoint $api
     kubeconfig $state/kubeconfig semlink-local
     ttl 5
   }
@@ -164,6 +176,7 @@ resolvConf: $state/resolv.conf
 containerRuntimeEndpoint: unix://$containerd_socket
 imageGCHighThresholdPercent: 100
 localStorageCapacityIsolation: false
+syncFrequency: 10s
 evictionHard: {memory.available: 100Mi}
 port: 36250
 healthzPort: 0
@@ -182,7 +195,7 @@ load() {
 
 down() {
   local name pid task
-  for name in kubelet scheduler controllers coredns; do end "$name"; done
+  for name in targets certificates kubelet scheduler controllers coredns; do end "$name"; done
   if [[ -S "$containerd_socket" ]]; then
     local ctr=(ctr --address "$containerd_socket" --namespace k8s.io)
     for task in $("${ctr[@]}" tasks ls -q 2>/dev/null); do "${ctr[@]}" tasks rm -f "$task" >/dev/null 2>&1 || true; done

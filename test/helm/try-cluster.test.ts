@@ -59,7 +59,9 @@ describe('deploy/try-cluster.sh', () => {
   it.runIf(hasShellcheck)('and the other scripts here are without complaint by shellcheck', () => {
     const scripts = [
       script,
-      ...['.ci/helm.sh', '.ci/cluster.sh', 'test/cluster/local-cluster.sh'].map((one) => path.join(projectRoot, one)),
+      ...['.ci/helm.sh', '.ci/cluster.sh', 'test/cluster/local-cluster.sh', 'test/cluster/addons.sh'].map((one) =>
+        path.join(projectRoot, one),
+      ),
     ];
     const { stdout, status } = spawnSync('shellcheck', ['--shell=bash', ...scripts], { encoding: 'utf8' });
     expect(stdout).toBe('');

@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# What clusters in service have beside SemLink, on the cluster of local-cluster.sh: Prometheus with prometheus-adapter (the
+# metrics that HorizontalPodAutoscalers read), cert-manager. From Debian and Go modules.
+set -euo pipefail
+
+usage() {
+  cat <<'HELP'
+Usage: test/cluster/addons.sh build|up
+
+  build  builds and fetches the programs into TOOLS: after those of the cluster, a few minutes of processor time, once
+  up     starts them on the cluster that is up, and go down with it
+
+TOOLS, STATE  as for local-cluster.sh
+HELP
+}
+
+here="$(cd "$(dirname "$0")" && pwd)"
+cache="${SEMLINK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/semlink}/tools"
+tools="${TOOLS:-$cache/cluster}"
+state="${STATE:-/var/tmp/semlink-cluster}"
+observability="$here/../../deploy/observability/prometheus"
+cert_manager=github.com/cert-manager/cert-manager
+
+stop() {
+  echo "addons: $1" >&2
+  exit 1
+}
+
+build() {
+  mkdir -p "$tools"
+  build_one metrics
+  build_one certificates
+  if [[ ! -d "$tools/cert-manager-crds" ]]; then
+    local module
+    module="$(cd "$here/addons" && go list -m -f '{{.Dir}}' "$cert_manager")"
+    cp -r --no-preserve=mode "$module/deploy/crds" "$tools/cert-manager-crds"
+    rm "$tools/cert-manager-crds/README.md"
+  fi
+  prometheus >/dev/null
+}
+
+build_one() {
+  [[ ! -x "$tools/$1" ]] || return 0
+  (cd "$here/addons" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$tools/$1.part" "./$1")
+  mv "$tools/$1.part" "$tools/$1"
+}
+
+# Path of the program; Debian's.
+prometheus() {
+  local one
+  for one in "$(command -v prometheus || true)" {"$cache","$tools"}/debian/usr/bin/prometheus; do
+    if [[ -n "$one" && -x "$one" ]]; then
+      echo "$one"
+      return
+    fi
+  done
+  local packages
+  packages="$(mktemp -d)"
+  local fetch=(apt-get download -qq prometheus)
+  (cd "$packages" && { "${fetch[@]}" 2>/dev/null || { apt-get update -qq && "${fetch[@]}"; }; }) >&2 ||
+    stop "prometheus cannot be fetched"
+  dpkg-deb -x "$packages"/prometheus_*.deb "$tools/debian"
+  rm -rf "$packages"
+  echo "$tools/debian/usr/bin/prometheus"
+}
+
+# An image of a program with the libraries that it needs: NAME PROGRAM
+image() {
+  local root
+  root="$(mktemp -d)"
+  cp "$2" "$root/program"
+  { ldd "$2" 2>/dev/null | grep -oE '/[^ )]+' || true; } | sort -u | xargs -r -I{} cp --parents -L {} "$root"
+  tar -C "$root" -c . | docker import -c 'ENTRYPOINT ["/program"]' - "semlink-local/$1:1" >/dev/null
+  rm -rf "$root"
+  "$here/local-cluster.sh" load "semlink-local/$1:1"
+}
+
+up() {
+  [[ ! -e "$state/targets.pid" ]] || stop "they run already; local-cluster.sh down ends them"
+  [[ -x "$tools/metrics" && -x "$tools/certificates" ]] || stop "the programs are not built: addons.sh build"
+  [[ -e "$state/kubeconfig" ]] || stop "no cluster is up: local-cluster.sh up"
+  export KUBECONFIG="$state/kubeconfig"
+  metrics
+  certificates
+}
+
+metrics() {
+  local api gateway
+  api="$(kubectl config view --minify -o 'jsonpath={.clusters[0].cluster.server}')"
+  api="${api#https://}"
+  gateway="${api%:*}"
+  start targets node "$here/addons/pod-targets.mjs" "$gateway" 36290
+  image prometheus "$(prometheus)"
+  image prometheus-adapter "$tools/metrics"
+  kubectl create namespace monitoring --dry-run=client -o yaml | put
+  # As it is, but that it looks more often, and is told of the pods by pod-targets.mjs.
+  local told="- {url: 'http://$gateway:36290/', refresh_interval: 2s}"
+  config_map prometheus prometheus.yml "$observability/prometheus.kubernetes.yaml" |
+    sed "s/: 15s$/: 2s/; s/kubernetes_sd_configs:/http_sd_configs:/; s#- role: pod#$told#" | put
+  config_map prometheus-adapter config.yaml "$observability/prometheus-adapter.yaml" | put
+  sed "s/API_HOST/$gateway/; s/API_PORT/${api#*:}/" "$here/addons/monitoring.yaml" | put
+  kubectl -n monitoring rollout status deployment/prometheus --timeout 120s >/dev/null
+  kubectl -n monitoring rollout status deployment/prometheus-adapter --timeout 120s >/dev/null
+  kubectl wait --for condition=Available --timeout 60s apiservice/v1beta1.custom.metrics.k8s.io >/dev/null
+}
+
+certificates() {
+  kubectl apply --server-side -f "$tools/cert-manager-crds" >/dev/null
+  kubectl wait --for condition=Established --timeout 60s -f "$tools/cert-manager-crds" >/dev/null
+  start certificates "$tools/certificates" "$state/kubeconfig"
+}
+
+# Starts a program in the background: NAME COMMAND...
+start() {
+  local name=$1
+  shift
+  nohup "$@" >"$state/$name.log" 2>&1 &
+  echo $! >"$state/$name.pid"
+}
+
+# NAME KEY FILE
+config_map() {
+  kubectl -n monitoring create configmap "$1" --from-file="$2=$3" --dry-run=client -o yaml
+}
+
+put() {
+  kubectl apply -f - >/dev/null
+}
+
+case "${1:-}" in
+  build) build ;;
+  up) up ;;
+  --help | -h) usage ;;
+  *)
+    usage >&2
+    exit 2
+    ;;
+esac
