@@ -44,6 +44,12 @@ try_cluster() {
   if start_addons; then
     local addons=(npx vitest run test/cluster/{autoscaling,cert-manager}.test.ts)
     "${addons[@]}" || "${addons[@]}" || outcome=1
+    if test/cluster/addons.sh firewall; then
+      local policies=(npx vitest run test/cluster/network-policy.test.ts)
+      "${policies[@]}" || "${policies[@]}" || outcome=1
+    else
+      echo "*** NO FIREWALL: NetworkPolicies are not tried on the cluster ***"
+    fi
   fi
   test/cluster/local-cluster.sh down >/dev/null 2>&1 || true
   return $outcome

@@ -1,4 +1,4 @@
-/** Whether the cluster has what its chart can make use of, and is not its own. */
+/** Whether the cluster has what the chart can make use of, and does not bring. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
@@ -7,14 +7,14 @@ const run = promisify(execFile);
 /**
  * Whether SEMLINK_TEST_KUBECONFIG names a cluster that has a resource; kubectl and helm then go there.
  *
- * @param resource type/name
+ * @param resource type/name; of those in a namespace, one in kube-system
  * @param otherwise what is left out where it has not, said loudly
  */
 export async function clusterWith(resource: string, otherwise: string): Promise<boolean> {
   const { SEMLINK_TEST_KUBECONFIG: kubeconfig } = process.env;
   if (kubeconfig) {
     process.env.KUBECONFIG = kubeconfig;
-    if (await run('kubectl', ['get', resource]).then(Boolean, () => false)) return true;
+    if (await run('kubectl', ['-n', 'kube-system', 'get', resource]).then(Boolean, () => false)) return true;
   }
   process.stderr.write(`\n*** NO CLUSTER WITH ${resource}: ${otherwise}; see test/cluster/README.md ***\n\n`);
   return false;

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # What clusters in service have beside SemLink, on the cluster of local-cluster.sh: Prometheus with prometheus-adapter (the
-# metrics that HorizontalPodAutoscalers read), cert-manager. From Debian and Go modules.
+# metrics that HorizontalPodAutoscalers read), cert-manager, a firewall for NetworkPolicies. From Debian and Go modules.
 set -euo pipefail
 
 usage() {
   cat <<'HELP'
-Usage: test/cluster/addons.sh build|up
+Usage: test/cluster/addons.sh build|up|firewall
 
-  build  builds and fetches the programs into TOOLS: after those of the cluster, a few minutes of processor time, once
-  up     starts them on the cluster that is up, and go down with it
+  build     builds and fetches the programs into TOOLS: after those of the cluster, a few minutes of processor time, once
+  up        starts them on the cluster that is up; they go down with it
+  firewall  enforces NetworkPolicies on that cluster from then on
 
 TOOLS, STATE  as for local-cluster.sh
 HELP
@@ -30,6 +31,7 @@ build() {
   mkdir -p "$tools"
   build_one metrics
   build_one certificates
+  build_one policies
   if [[ ! -d "$tools/cert-manager-crds" ]]; then
     local module
     module="$(cd "$here/addons" && go list -m -f '{{.Dir}}' "$cert_manager")"
@@ -110,6 +112,26 @@ certificates() {
   start certificates "$tools/certificates" "$state/kubeconfig"
 }
 
+firewall() {
+  [[ ! -e "$state/policies.pid" ]] || stop "it runs already; local-cluster.sh down ends it"
+  export KUBECONFIG="$state/kubeconfig"
+  if ! command -v ipset >/dev/null; then
+    local fetch=(apt-get install -y -qq --no-install-recommends ipset)
+    { "${fetch[@]}" || { apt-get update -qq && "${fetch[@]}"; }; } >/dev/null 2>&1 || stop "ipset cannot be installed"
+  fi
+  # Packets from pod to pod cross the bridge of the node; the firewall has to see them.
+  sysctl -qw net.bridge.bridge-nf-call-iptables=1 || stop "this kernel shows no bridged packets to its firewall (br_netfilter)"
+  start policies "$tools/policies" --kubeconfig "$state/kubeconfig" --hostname-override semlink-node \
+    --service-cluster-ip-range 10.254.0.0/16
+  sleep 3
+  kill -0 "$(cat "$state/policies.pid")" || stop "the firewall has ended; see $state/policies.log"
+  local api
+  api="$(kubectl config view --minify -o 'jsonpath={.clusters[0].cluster.server}')"
+  api="${api#https://}"
+  # Who tries it finds here where names are resolved.
+  kubectl -n kube-system create configmap semlink-firewall --from-literal=dns="${api%:*}/32" >/dev/null
+}
+
 # Starts a program in the background: NAME COMMAND...
 start() {
   local name=$1
@@ -130,6 +152,7 @@ put() {
 case "${1:-}" in
   build) build ;;
   up) up ;;
+  firewall) firewall ;;
   --help | -h) usage ;;
   *)
     usage >&2

@@ -195,7 +195,7 @@ load() {
 
 down() {
   local name pid task
-  for name in targets certificates kubelet scheduler controllers coredns; do end "$name"; done
+  for name in policies targets certificates kubelet scheduler controllers coredns; do end "$name"; done
   if [[ -S "$containerd_socket" ]]; then
     local ctr=(ctr --address "$containerd_socket" --namespace k8s.io)
     for task in $("${ctr[@]}" tasks ls -q 2>/dev/null); do "${ctr[@]}" tasks rm -f "$task" >/dev/null 2>&1 || true; done
