@@ -78,9 +78,13 @@ func run() error {
 	signal.Notify(asked, syscall.SIGINT, syscall.SIGTERM)
 	<-asked
 	close(stop)
-	time.AfterFunc(5*time.Second, func() { os.Exit(1) })
+	time.AfterFunc(8*time.Second, func() { os.Exit(1) })
 	running.Wait()
-	// Nothing is left behind in the tables of the machine.
-	controller.Cleanup()
+	// Nothing is left behind in the tables of the machine. One that has run would write the rules of others twice.
+	cleaner, err := netpol.NewNetworkPolicyController(client, config, pods, policies, namespaces, &mutex, tables, sets)
+	if err != nil {
+		return err
+	}
+	cleaner.Cleanup()
 	return nil
 }
