@@ -4,7 +4,7 @@
  *
  *   node dist/test/baselines/ablations.js --help
  */
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { runDistiller } from '../../deploy/cli/commands/distiller-process.js';
@@ -13,7 +13,8 @@ import { publishedPair } from '../../deploy/cli/published-pair.js';
 import { openModels, type PublishedModel } from '../../shared/codec/model-folder.js';
 import { defineConfig, loadConfigOrExit, option } from '../../shared/config/index.js';
 import { loadCifar10 } from '../../shared/data/cifar10.js';
-import { gridPoints, measuredPoints, SNR_DB } from './run-result.js';
+import { readResults } from './earlier-results.js';
+import { gridPoints, measuredPoints, type RunResult, SNR_DB } from './run-result.js';
 
 const definition = defineConfig({
   name: 'ablations',
@@ -30,6 +31,11 @@ const definition = defineConfig({
       description: 'Folder for ablations.json and data-axis.json.',
       placeholder: 'FOLDER',
     }),
+    blends: option(z.string().optional(), {
+      description:
+        'Folder of sets of knowledge with blends, each named by the number of its training images (4500, 45000): runs that learn from them, beside those on the plain views.',
+      placeholder: 'FOLDER',
+    }),
     only: option(z.array(z.string()).default([]), { description: 'Names of the runs to make; none: all.' }),
     precision: option(z.enum(['float32', 'bfloat16']).default('float32'), {
       description: 'Passed on to the distiller.',
@@ -37,11 +43,13 @@ const definition = defineConfig({
   },
 });
 
+type Source = 'teacher' | 'blends' | 'labels';
+
 interface Run {
   name: string;
   /** What is changed, in words. */
   what: string;
-  from: 'teacher' | 'labels';
+  from: Source;
   options?: readonly string[];
   images?: number;
   seed?: number;
@@ -50,8 +58,12 @@ interface Run {
   axis?: true;
 }
 
-/** The two curves over the number of training images. */
-const AXIS = { teacher: 'distilled', labels: 'labels alone' };
+/** The curves over the number of training images. */
+const AXIS: Record<Source, string> = {
+  teacher: 'distilled',
+  blends: 'distilled, blended views',
+  labels: 'labels alone',
+};
 
 const ALL = 45_000;
 const GROUPS = ['--group-size', '16'];
@@ -96,13 +108,26 @@ const RUNS: readonly Run[] = [
 ];
 
 const { config } = loadConfigOrExit(definition, process.argv.slice(2));
+const sets = config.blends === undefined ? [] : await readdir(config.blends);
+const runs: readonly Run[] = [
+  ...RUNS,
+  ...sets.map(
+    (images): Run => ({
+      name: `blends-${images}`,
+      what: AXIS.blends,
+      from: 'blends',
+      images: Number(images),
+      axis: true,
+    }),
+  ),
+];
 const models = path.join(config.work, 'models');
 const test = await loadCifar10('test');
-for (const run of RUNS.filter(({ name }) => config.only.length === 0 || config.only.includes(name))) {
+for (const run of runs.filter(({ name }) => config.only.length === 0 || config.only.includes(name))) {
   if (!(await published(run))) await distil(run);
 }
-const results: { run: Run; result: Record<string, unknown> }[] = [];
-for (const run of RUNS) {
+const results: { run: Run; result: RunResult }[] = [];
+for (const run of runs) {
   const model = await published(run);
   if (!model) continue;
   const { images, epochs, seed } = model.manifest.training;
@@ -111,21 +136,28 @@ for (const run of RUNS) {
     result: { run: run.name, size: 's', epochs, images, seed, what: run.what, points: await evaluate(run, model) },
   });
 }
-const write = async (file: string, chosen: typeof results) => {
-  const made_by = `node dist/test/baselines/ablations.js --epochs ${config.epochs} --precision ${config.precision}`;
-  const text = JSON.stringify({ made_by, results: chosen.map(({ result }) => result) }, null, 1);
-  await writeFile(path.join(config.results, file), `${text}\n`);
-};
 await write(
   'ablations.json',
-  results.filter(({ run }) => !run.axis),
+  ({ axis }) => !axis,
+  ({ what }) => what,
 );
 await write(
   'data-axis.json',
-  results
-    .filter(({ run }) => run.axis || run.name === 'full' || run.name === 'labels')
-    .map(({ run, result }) => ({ run, result: { ...result, what: AXIS[run.from] } })),
+  ({ axis, name }) => axis || name === 'full' || name === 'labels',
+  ({ from }) => AXIS[from],
 );
+
+/** Writes the chosen runs, beside those of an earlier sitting whose models are no longer here. */
+async function write(file: string, chosen: (run: Run) => unknown, whatOf: (run: Run) => string): Promise<void> {
+  const to = path.join(config.results, file);
+  const header = {
+    made_by: `node dist/test/baselines/ablations.js --epochs ${config.epochs} --precision ${config.precision}`,
+  };
+  const earlier = await readResults(to, header);
+  const made = results.filter(({ run }) => chosen(run)).map(({ run, result }) => ({ ...result, what: whatOf(run) }));
+  const kept = earlier.filter(({ run }) => !made.some((result) => result.run === run));
+  await writeFile(to, `${JSON.stringify({ ...header, results: [...kept, ...made] }, null, 1)}\n`);
+}
 
 async function published(run: Run): Promise<PublishedModel | undefined> {
   return (await openModels(models).catch(() => undefined))?.get(run.name);
@@ -137,11 +169,16 @@ async function distil({ name, from, options = [], images = ALL, seed = 1 }: Run)
     ...['--name', name, '--size', 's', '--seed', `${seed}`, '--images', `${images}`, '--epochs', `${epochs}`],
     ...['--look-epochs', `${epochs}`, '--calibration-images', '500', '--precision', config.precision],
     ...['--models', models, '--work', config.work, ...options],
-    ...(from === 'teacher' ? ['--knowledge', SHIPPED_KNOWLEDGE] : []),
+    ...knowledgeOf(from, images),
   ];
   process.stdout.write(`== ${name}\n`);
   const code = await runDistiller(args);
   if (code !== 0) throw new Error(`the run ${name} ended with status ${code}`);
+}
+
+function knowledgeOf(from: Source, images: number): string[] {
+  if (from === 'labels') return [];
+  return ['--knowledge', from === 'teacher' ? SHIPPED_KNOWLEDGE : path.join(config.blends!, `${images}`)];
 }
 
 async function evaluate(run: Run, model: PublishedModel) {
