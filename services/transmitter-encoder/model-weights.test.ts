@@ -17,7 +17,7 @@ describe('weights of models', () => {
       ['s-cifar10-2', 2.5],
     ]);
     expect(parseModelWeights('m-cifar10-3=90,s-cifar10-2=2.5')).toEqual(expected);
-    expect(parseModelWeights('# canary\nm-cifar10-3 = 90\n\ns-cifar10-2=2.5 # new\nl-cifar10-2=0\n')).toEqual(expected);
+    expect(parseModelWeights('# canary\nm-cifar10-3 = 90\n\ns-cifar10-2=2.5 # new\nl-cifar10-3=0\n')).toEqual(expected);
     expect(parseModelWeights(' \n# nothing\n').size).toBe(0);
   });
 

@@ -18,6 +18,7 @@ import {
   TransmitterEncoderService,
 } from '../gen/semlink/v1/transmitter_encoder_pb.js';
 import { CLIENT_TRACES_KEY } from '../rpc/client-traces.js';
+import { Code, toSemlinkError } from '../rpc/errors.js';
 import { checkLinkId } from '../rpc/frame-header.js';
 import { FrameStreamClient } from '../rpc/frame-stream-client.js';
 import { PinnedClients } from '../rpc/pinned-clients.js';
@@ -27,6 +28,10 @@ import { policyMessage } from './policy.js';
 
 /** `FrameError.origin` of what is said here. */
 const ROLE = 'client';
+
+const RECONNECT_WAIT_MS = 2_000;
+/** Between two attempts to ask a transmitter that is down. */
+const RETRY_MS = 200;
 
 /** Images a second that fail and are traced though they were not sampled. */
 const FAILURES_PER_SECOND = 20;
@@ -68,7 +73,7 @@ export interface LinkOptions {
   maxInFlight?: number;
   /** An image without an answer for so long is answered DEADLINE_EXCEEDED, ms. Default 30,000. */
   timeoutMs?: number;
-  /** How long images wait for a transmitter that is down before they are answered UNAVAILABLE, ms. Default 2,000. */
+  /** How long images, and `listModels`, wait for a transmitter that is down before they get UNAVAILABLE, ms. Default 2,000. */
   reconnectWaitMs?: number;
   /**
    * Share of images traced, 0 to 1; those that fail are traced besides, 20 a second at most. Default: none, not even those.
@@ -140,7 +145,7 @@ export class SemanticLink {
       ...(options.onFeedback && { onFeedback: options.onFeedback }),
       ...(options.onState && { onState: options.onState }),
       ...(options.timeoutMs !== undefined && { frameTimeoutMs: options.timeoutMs }),
-      ...(options.reconnectWaitMs !== undefined && { reconnectWaitMs: options.reconnectWaitMs }),
+      reconnectWaitMs: options.reconnectWaitMs ?? RECONNECT_WAIT_MS,
     });
   }
 
@@ -149,10 +154,23 @@ export class SemanticLink {
     return this.#inFlight;
   }
 
-  /** The models the transmitter has. */
+  /**
+   * The models the transmitter has. One that is down, or not up yet, is waited for as with images: `reconnectWaitMs`.
+   *
+   * @param timeoutMs for the name and for the answer, each time it is asked
+   * @throws SemlinkError UNAVAILABLE when it does not come, DEADLINE_EXCEEDED when it does not answer
+   */
   async listModels(timeoutMs = 5_000): Promise<ModelInfo[]> {
-    await this.#clients.resolved(timeoutMs);
-    return (await this.#clients.clientOf(this.#options.linkId)!.listModels({}, { deadlineMs: timeoutMs })).models;
+    const end = performance.now() + (this.#options.reconnectWaitMs ?? RECONNECT_WAIT_MS);
+    for (;;) {
+      try {
+        await this.#clients.resolved(timeoutMs);
+        return (await this.#clients.clientOf(this.#options.linkId)!.listModels({}, { deadlineMs: timeoutMs })).models;
+      } catch (error) {
+        if (toSemlinkError(error).code !== Code.UNAVAILABLE || performance.now() >= end) throw error;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
   }
 
   /** Changes the policy for the images that are sent from now on. */

@@ -116,8 +116,8 @@ it('has a frame decoded by the model that encoded it, and lets a link name its o
     const right = answers.filter(({ result, context }) => classificationOf(result).label === context.label).length;
     expect(right / answers.length).toBeGreaterThan(0.7);
   }
-  const own = await use('names-its-own', (link) => link.classify(images[0]!), 'l-cifar10-2');
-  expect(own.result.modelVersion).toBe('l-cifar10-2');
+  const own = await use('names-its-own', (link) => link.classify(images[0]!), 'l-cifar10-3');
+  expect(own.result.modelVersion).toBe('l-cifar10-3');
 });
 
 it.each([
