@@ -17,7 +17,12 @@ const transmitter = implementService(TransmitterEncoderService, {
 });
 
 async function serve(listen: string): Promise<string> {
-  const server = await startServer({ role: 'transmitter-encoder', listen, services: [transmitter], drainLimitMs: 1_000 });
+  const server = await startServer({
+    role: 'transmitter-encoder',
+    listen,
+    services: [transmitter],
+    drainLimitMs: 1_000,
+  });
   cleanups.push(() => server.drain());
   return server.address;
 }
