@@ -6,7 +6,7 @@ export interface HttpReply {
   readonly body: string;
 }
 
-/** Why a GET brought nothing; `refused`: nobody listens there. */
+/** Why a GET brought nothing; `refused`: nobody listens there, or no longer. */
 export class HttpFailure extends Error {
   override readonly name = 'HttpFailure';
   readonly refused: boolean;
@@ -61,5 +61,12 @@ export class HttpPeer {
 
 function failureOf(error: Error): HttpFailure {
   const code = 'code' in error ? String(error.code) : error.message;
-  return new HttpFailure(code === 'ECONNREFUSED' ? 'nobody listens there' : code, code !== 'ETIMEDOUT');
+  return new HttpFailure(WORDS[code] ?? code, code !== 'ETIMEDOUT');
 }
+
+/** What the system's codes mean to a person. */
+const WORDS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nobody listens there',
+  // It was there a moment ago: a process that dies while it is asked.
+  ECONNRESET: 'it broke the connection off',
+};
