@@ -10,7 +10,7 @@ start_cluster() {
   version="$(node -p 'require("./package.json").version')"
   echo "Making a cluster"
   if timeout 1500 test/cluster/local-cluster.sh build >"$log" 2>&1 && test/cluster/local-cluster.sh up >"$log" 2>&1 &&
-    test/cluster/local-cluster.sh load semlink/{transmitter-encoder,channel-emulator,receiver-decoder,teacher-cache,tools}:"$version" >"$log" 2>&1; then
+    test/cluster/local-cluster.sh load semlink/{transmitter-encoder,channel-emulator,receiver-decoder,teacher-cache,console,tools}:"$version" >"$log" 2>&1; then
     export SEMLINK_TEST_KUBECONFIG=/var/tmp/semlink-cluster/kubeconfig
   else
     tail -5 "$log"
@@ -39,7 +39,7 @@ try_cluster() {
   start_cluster
   [[ -n "${SEMLINK_TEST_KUBECONFIG:-}" ]] || return 0
   local outcome=0
-  local plain=(npx vitest run test/cluster/{cluster,jobs}.test.ts)
+  local plain=(npx vitest run test/cluster/{cluster,console,jobs}.test.ts)
   "${plain[@]}" || "${plain[@]}" || outcome=1
   if start_addons; then
     local addons=(npx vitest run test/cluster/{autoscaling,cert-manager}.test.ts)
