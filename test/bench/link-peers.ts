@@ -7,7 +7,8 @@
  * grpc.aio and ONNX Runtime in three processes (`ort2`: two threads in the encoder); `peerB/server.sh PORT`, NVIDIA
  * Triton with the ensembles `chain` and `chain2` (two instances of the encoder). A load is images a message x images in
  * flight on a stream x streams. "ceiling" is what encoder and decoder alone compute in threads of one process.
- * The link serves a model of random weights with the arithmetic (18.5 MFLOP) and the symbols (128) of the peers';
+ * The link is loaded by `go-load/`, which Go builds first: gRPC for Go, as `bin/lg` is; `--loaded-by node` takes `semlink bench
+ * link`'s load, which uses more of the cores. The link serves a model of random weights with the arithmetic (18.5 MFLOP) and the symbols (128) of the peers';
  * `--model published` serves the published one instead.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,13 +18,16 @@ import { z } from 'zod';
 import { median } from '../../deploy/cli/bench/channel-bench.js';
 import { measureLink } from '../../deploy/cli/bench/link-bench.js';
 import { shapeOf, startBenchLink, targetAt } from '../../deploy/cli/bench/link-command.js';
+import type { LoadShape } from '../../deploy/cli/bench/link-load.js';
+import { usageOf } from '../../deploy/cli/bench/process-usage.js';
 import { formatTable } from '../../deploy/cli/table.js';
 import { SHIPPED_MODELS } from '../../shared/codec/model-folder.js';
 import { defineConfig, loadConfigOrExit, option } from '../../shared/config/index.js';
 import { jsonOption, loadsOf } from './bench-options.js';
 import { ComputeCeiling } from './compute-ceiling.js';
 import { publishEqualModel } from './equal-model.js';
-import { PEERS, type Peer, type PeerMeasurement, ServingPeers } from './serving-peers.js';
+import { buildGoLoad, runGoLoad } from './go-load.js';
+import { PEERS, type Peer, type PeerMeasurement, ServingPeers, WARM_SECONDS } from './serving-peers.js';
 
 const definition = defineConfig({
   name: 'link-peers',
@@ -43,6 +47,9 @@ const definition = defineConfig({
     model: option(z.enum(['equal', 'published']).default('equal'), {
       description: "Random weights with the arithmetic and symbols of the peers', or the published default.",
     }),
+    loadedBy: option(z.enum(['go', 'node']).default('go'), {
+      description: "What loads ours: test/bench/go-load, which needs Go, or the load of 'semlink bench link'.",
+    }),
     json: jsonOption,
   },
 });
@@ -58,16 +65,32 @@ const processes = Object.fromEntries(
   Object.values(link.processes).map(({ role, process: { pid } }) => [role, pid!] as const),
 );
 const target = await targetAt(link.services['transmitter-encoder'].address, { model: '', k: 0 }, processes);
+const goLoad = values.loadedBy === 'go' ? await buildGoLoad(temporary) : undefined;
 const ours: Peer = {
   name: 'semlink',
-  async measure(perMessage, inFlight, streams) {
-    const shape = { ...shapeOf(`${perMessage}x${inFlight}x${streams}`) };
-    const result = await measureLink(target, shape, { warmSeconds: 0.5, seconds, connections: 1 });
+  async measure(perMessage, inFlight, streams, seconds) {
+    const shape = { perMessage, inFlight, streams };
+    if (goLoad) return measureByGo(goLoad, shape, seconds);
+    const result = await measureLink(target, shape, { warmSeconds: WARM_SECONDS, seconds, connections: 1 });
     if (result.errors > 0) throw new Error(`semlink: ${result.errors} errors: ${result.first_error}`);
     const { images_per_second: imagesPerSecond, latency_ms: latency, services_us: serviceUs } = result;
     return { imagesPerSecond, p50Ms: latency.p50, p99Ms: latency.p99, serviceUs: serviceUs! };
   },
 };
+/** Processor time as with the others: warm-up and end included. */
+async function measureByGo(program: string, shape: LoadShape, seconds: number): Promise<PeerMeasurement> {
+  const { address, images, policy } = target;
+  const pids = Object.values(processes);
+  const before = usageOf(pids).processorSeconds;
+  const link = { address, model: images.modelVersion, k: policy.kind === 'fixed' ? policy.channelUses : 0 };
+  const run = await runGoLoad(program, link, shape, { warmSeconds: WARM_SECONDS, seconds });
+  return {
+    imagesPerSecond: run.images_per_second,
+    p50Ms: run.latency_ms.p50!,
+    p99Ms: run.latency_ms.p99!,
+    serviceUs: ((usageOf(pids).processorSeconds - before) / run.total_images) * 1e6,
+  };
+}
 const chains = values.peers
   ? new ServingPeers(path.resolve(values.peers), path.join(tmpdir(), 'semlink-peers.log'))
   : undefined;

@@ -27,7 +27,8 @@ export const PEERS = ['ort-naive', 'ort2-naive', 'triton-chain', 'triton-chain2'
 
 const STAGES = ['rx', 'ch', 'tx'] as const;
 const START_LIMIT_MS = 120_000;
-const WARM_SECONDS = 0.5;
+/** Time under the same load before each measurement. */
+export const WARM_SECONDS = 0.5;
 
 /** Starts chains and ends them. */
 export class ServingPeers {
