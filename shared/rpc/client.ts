@@ -16,6 +16,7 @@ import {
 import { methodDefinition, type RequestInitOf, type RequestOf, type ResponseOf, toMessage } from './adapter.js';
 import './grpc-logging.js';
 import { Code, SemlinkError, toSemlinkError } from './errors.js';
+import { clientWindow, RECEIVE_WINDOW_BYTES } from './receive-window.js';
 import { notReachable } from './stream-failure.js';
 
 export interface UnaryCallOptions {
@@ -93,6 +94,7 @@ export function createRpcClient<T extends GenServiceMethods>(
     'grpc.max_reconnect_backoff_ms': 1_000,
     // With several endpoints behind a name, calls go round them.
     'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
+    ...clientWindow(RECEIVE_WINDOW_BYTES),
     ...options.channelOptions,
   });
   const methods: Record<string, unknown> = {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { addressOption, group, option } from '../config/index.js';
 import type { BatchLimits } from './frame-batch.js';
+import { RECEIVE_WINDOW_BYTES } from './receive-window.js';
 import type { ServerOptions } from './server.js';
 import { type ServerTlsConfig, serverTlsFields } from './tls.js';
 
@@ -11,6 +12,7 @@ export interface ServerConfig {
   readonly tls: ServerTlsConfig;
   readonly rpc: {
     readonly maxMessageBytes: number;
+    readonly receiveWindowBytes: number;
     readonly keepaliveTimeMs: number;
     readonly keepaliveTimeoutMs: number;
     readonly maxConnectionAgeMs: number;
@@ -40,6 +42,18 @@ export function serverFields(listen: string) {
           .max(256 * 1024 * 1024)
           .default(4 * 1024 * 1024),
         { description: 'Largest gRPC message accepted; larger ones end with RESOURCE_EXHAUSTED.', unit: 'bytes' },
+      ),
+      receiveWindowBytes: option(
+        z
+          .int()
+          .min(65_535)
+          .max(1024 ** 3)
+          .default(RECEIVE_WINDOW_BYTES),
+        {
+          description:
+            'What a peer may send on a connection before it is read; as much a round trip is the most it carries.',
+          unit: 'bytes',
+        },
       ),
       keepaliveTimeMs: option(z.int().min(1_000).max(3_600_000).default(20_000), {
         description: 'Ping a silent connection this often.',
@@ -121,11 +135,14 @@ export function hopOptions(config: ServerConfig & HopConfig): StreamLimits & Hop
 export function serverOptions(
   config: ServerConfig,
 ): Required<
-  Pick<ServerOptions, 'listen' | 'drainLimitMs' | 'maxMessageBytes' | 'keepaliveTimeMs' | 'keepaliveTimeoutMs'>
+  Pick<
+    ServerOptions,
+    'listen' | 'drainLimitMs' | 'maxMessageBytes' | 'receiveWindowBytes' | 'keepaliveTimeMs' | 'keepaliveTimeoutMs'
+  >
 > {
-  const { maxMessageBytes, keepaliveTimeMs, keepaliveTimeoutMs } = config.rpc;
+  const { maxMessageBytes, receiveWindowBytes, keepaliveTimeMs, keepaliveTimeoutMs } = config.rpc;
   const { listen, drainLimitMs } = config;
-  return { listen, drainLimitMs, maxMessageBytes, keepaliveTimeMs, keepaliveTimeoutMs };
+  return { listen, drainLimitMs, maxMessageBytes, receiveWindowBytes, keepaliveTimeMs, keepaliveTimeoutMs };
 }
 
 /** What both ends of frame streams are bounded by. */

@@ -6,6 +6,7 @@ import { DrainList } from './drain-list.js';
 import './grpc-logging.js';
 import { listenProblem } from '../config/listen-problem.js';
 import { Code, SemlinkError } from './errors.js';
+import { RECEIVE_WINDOW_BYTES, widenServer } from './receive-window.js';
 import { addReflection } from './reflection.js';
 
 export interface ServerOptions {
@@ -16,6 +17,8 @@ export interface ServerOptions {
   services: readonly ServiceImplementation[];
   /** Largest message accepted, bytes; larger ones end the call with RESOURCE_EXHAUSTED. Default 4 MiB. */
   maxMessageBytes?: number;
+  /** Bytes a peer may send on a connection before they are read, 65,535 or more. Default 1 MiB. */
+  receiveWindowBytes?: number;
   /** Ping a silent connection this often, milliseconds. Default 20,000. */
   keepaliveTimeMs?: number;
   /** Drop a connection whose ping stays unanswered this long, milliseconds. Default 10,000. */
@@ -121,7 +124,9 @@ function grpcOptions(options: ServerOptions): GrpcServerOptions {
   };
 }
 
-function bind(server: Server, { role, listen, credentials }: ServerOptions): Promise<number> {
+function bind(server: Server, options: ServerOptions): Promise<number> {
+  const { role, listen, credentials, receiveWindowBytes } = options;
+  const bound = widenServer(server, receiveWindowBytes ?? RECEIVE_WINDOW_BYTES);
   return new Promise((resolve, reject) => {
     const refuse = (error: Error): void => {
       const reason = listenProblem(error) ?? `${error.message}; use host:port, for example 127.0.0.1:50051`;
@@ -130,8 +135,9 @@ function bind(server: Server, { role, listen, credentials }: ServerOptions): Pro
     };
     try {
       server.bindAsync(listen, credentials ?? ServerCredentials.createInsecure(), (error, port) => {
-        if (error) refuse(error);
-        else resolve(port);
+        if (error) return refuse(error);
+        bound();
+        resolve(port);
       });
     } catch (error) {
       refuse(error as Error);
