@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { isMissing } from '../../shared/config/index.js';
 import { readSafetensors, writeSafetensors } from '../../shared/tensor/safetensors.js';
 import { type DistillerConfig, optionsOfResult } from './config.js';
 import type { Best } from './early-stop.js';
@@ -67,7 +68,7 @@ export class CheckpointFile {
    */
   async read(): Promise<Checkpoint | undefined> {
     const bytes = await readFile(this.#file).catch((cause: NodeJS.ErrnoException) => {
-      if (cause.code === 'ENOENT') return undefined;
+      if (isMissing(cause)) return undefined;
       throw new Error(`the checkpoint ${this.#file} cannot be read: ${cause.message}`, { cause });
     });
     if (!bytes) return undefined;

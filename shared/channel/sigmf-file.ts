@@ -1,4 +1,5 @@
 import { open, readFile } from 'node:fs/promises';
+import { isMissing } from '../config/index.js';
 import { invalidArgument, notFound } from '../rpc/errors.js';
 import {
   dataExtension,
@@ -29,7 +30,7 @@ export function sigmfName(file: string): string {
 export async function readSigmfMeta(file: string): Promise<SigmfMeta> {
   const name = `${sigmfName(file)}${metaExtension}`;
   const text = await readFile(name, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') throw notFound('SigMF recording', name, 'there is no such file');
+    if (isMissing(error)) throw notFound('SigMF recording', name, 'there is no such file');
     throw invalidArgument('SigMF recording', name, `it cannot be read: ${error.message}`);
   });
   return parseSigmfMeta(text, name);

@@ -1,6 +1,7 @@
 import { open, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parquetReadObjects } from 'hyparquet';
+import { isMissing } from '../config/index.js';
 import { invalidArgument, notFound } from '../rpc/errors.js';
 import { readSigmfMeta, traceOfRecording } from './sigmf-file.js';
 import { checkTrace, greatestTracePoints, type Trace } from './trace.js';
@@ -49,9 +50,7 @@ const readers: Readonly<Record<string, (bytes: Buffer, file: string) => Row[] | 
 
 async function contents(file: string): Promise<Buffer> {
   const handle = await open(file).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      throw notFound('trace file', file, 'there is no such file');
-    }
+    if (isMissing(error)) throw notFound('trace file', file, 'there is no such file');
     throw invalidArgument('trace file', file, `it cannot be read: ${String(error)}`);
   });
   try {

@@ -16,4 +16,5 @@ export { formatHelp } from './help.js';
 export { listenProblem } from './listen-problem.js';
 export { type LoadInput, type LoadResult, loadConfig, type Source } from './load.js';
 export { group, type OptionMeta, option } from './option.js';
+export { hasCode, isMissing } from './system-error.js';
 export { semlinkVersion } from './version.js';

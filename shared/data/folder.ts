@@ -1,6 +1,7 @@
 import { type Dirent, readFileSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
+import { isMissing } from '../config/index.js';
 import { decodeImage } from './decode.js';
 import { naturalOrder, parseLabelFile, resolveLabels, shortList, type WrittenLabel } from './labels.js';
 import { prefetch } from './prefetch.js';
@@ -124,8 +125,7 @@ function readLabelFile(folder: string, given: string | undefined): NamedText | u
     try {
       return { name, text: readFileSync(name, 'utf8') };
     } catch (cause) {
-      const absent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-      if (given === undefined && absent) continue;
+      if (given === undefined && isMissing(cause)) continue;
       throw new Error(`the label file ${name} cannot be read: ${reasonOf(cause)}`, { cause });
     }
   }

@@ -1,5 +1,6 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isMissing } from '../config/index.js';
 
 /** Begins the name of what is being written; never listed, and removed when the write fails. */
 export const UNFINISHED = '.unfinished';
@@ -38,10 +39,4 @@ export async function removeAbandoned(folder: string): Promise<number> {
     }
   }
   return removed;
-}
-
-export const isMissing = (error: unknown): boolean => hasCode(error, 'ENOENT', 'ENOTDIR');
-
-export function hasCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }

@@ -1,5 +1,6 @@
 /** Results of an earlier sitting of a baseline, so that what is done is not done again. */
 import { readFile } from 'node:fs/promises';
+import { isMissing } from '../../shared/config/index.js';
 import type { RunResult } from './run-result.js';
 
 /**
@@ -9,8 +10,8 @@ import type { RunResult } from './run-result.js';
  * @throws Error when it is of other settings: results of two kinds must not be mixed
  */
 export async function readResults(file: string, header: Record<string, unknown>): Promise<RunResult[]> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (isMissing(error)) return undefined;
     throw error;
   });
   if (text === undefined) return [];

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { isMissing } from '../../../shared/config/index.js';
 
 const point = { channel: z.string(), snr_db: z.number(), k: z.number().positive(), accuracy: z.number().min(0).max(1) };
 
@@ -79,7 +80,7 @@ async function read<T>(folder: string, name: string, result: z.ZodType<T>): Prom
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
   let json: unknown;

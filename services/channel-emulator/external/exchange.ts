@@ -1,4 +1,5 @@
 import type { ExternalSettings } from '../../../shared/channel/external.js';
+import { hasCode } from '../../../shared/config/index.js';
 import { type IqPort, openIqPort } from './iq-port.js';
 
 const bytesPerSymbol = 8;
@@ -70,7 +71,7 @@ export class Exchange {
         else this.#port = port;
         return;
       } catch (error) {
-        if (attempt === 6 || this.#closed || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+        if (attempt === 6 || this.#closed || !hasCode(error, 'EADDRINUSE')) throw error;
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }
