@@ -17,6 +17,7 @@ import { KnowledgeFault } from '../knowledge/fault.js';
 import type { RecordBatch, RecordStreamOptions } from '../knowledge/record-stream.js';
 import { createRpcClient, type RpcClient } from '../rpc/client.js';
 import { Code, SemlinkError, toSemlinkError } from '../rpc/errors.js';
+import { RECEIVE_WINDOW_BYTES } from '../rpc/receive-window.js';
 import { clientTls, type TlsConfig } from '../rpc/tls.js';
 import { TRACEPARENT_KEY } from '../telemetry/index.js';
 
@@ -49,11 +50,14 @@ export class KnowledgeClient {
     this.address = options.address;
     this.#reconnectMs = options.reconnectMs ?? 10_000;
     const tls = options.tls && clientTls(options.tls);
-    this.#clients = options.address
-      .split(',')
-      .map((address) =>
-        createRpcClient(TeacherCacheService, { address: address.trim(), maxMessageBytes: 64 * 1024 ** 2, ...tls }),
-      );
+    this.#clients = options.address.split(',').map((address) =>
+      createRpcClient(TeacherCacheService, {
+        address: address.trim(),
+        maxMessageBytes: 64 * 1024 ** 2,
+        receiveWindowBytes: RECEIVE_WINDOW_BYTES,
+        ...tls,
+      }),
+    );
     // Many trainers that start together begin at different ones.
     this.#turn = randomInt(this.#clients.length);
   }

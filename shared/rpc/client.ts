@@ -16,7 +16,7 @@ import {
 import { methodDefinition, type RequestInitOf, type RequestOf, type ResponseOf, toMessage } from './adapter.js';
 import './grpc-logging.js';
 import { Code, SemlinkError, toSemlinkError } from './errors.js';
-import { clientWindow, RECEIVE_WINDOW_BYTES } from './receive-window.js';
+import { clientWindow } from './receive-window.js';
 import { notReachable } from './stream-failure.js';
 
 export interface UnaryCallOptions {
@@ -70,6 +70,11 @@ export interface RpcClientOptions {
   credentials?: ChannelCredentials;
   /** Largest message accepted, bytes. Default 4 MiB. */
   maxMessageBytes?: number;
+  /**
+   * Bytes the peer may send on a connection before they are read, 65,535 or more. Default: HTTP/2's own 65,535, since answers are
+   * small and a source that does not read them must be felt soon.
+   */
+  receiveWindowBytes?: number;
   /** Ping a silent connection this often, milliseconds. Default 20,000. */
   keepaliveTimeMs?: number;
   /** grpc-js options that go over the ones set here. */
@@ -94,7 +99,7 @@ export function createRpcClient<T extends GenServiceMethods>(
     'grpc.max_reconnect_backoff_ms': 1_000,
     // With several endpoints behind a name, calls go round them.
     'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
-    ...clientWindow(RECEIVE_WINDOW_BYTES),
+    ...(options.receiveWindowBytes !== undefined && clientWindow(options.receiveWindowBytes)),
     ...options.channelOptions,
   });
   const methods: Record<string, unknown> = {
