@@ -15,42 +15,41 @@ TOOLS, STATE  as for local-cluster.sh
 HELP
 }
 
-here="$(cd "$(dirname "$0")" && pwd)"
-cache="${SEMLINK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/semlink}/tools"
-tools="${TOOLS:-$cache/cluster}"
-state="${STATE:-/var/tmp/semlink-cluster}"
+# shellcheck source=test/cluster/programs.sh
+. "$(dirname "$0")/programs.sh"
 observability="$here/../../deploy/observability/prometheus"
-cert_manager=github.com/cert-manager/cert-manager
-
-stop() {
-  echo "addons: $1" >&2
-  exit 1
-}
 
 build() {
   mkdir -p "$tools"
   build_one metrics
+  build_one metrics-server sigs.k8s.io/metrics-server/cmd/metrics-server
   build_one certificates
   build_one policies
-  if [[ ! -d "$tools/cert-manager-crds" ]]; then
-    local module
-    module="$(cd "$here/addons" && go list -m -f '{{.Dir}}' "$cert_manager")"
-    cp -r --no-preserve=mode "$module/deploy/crds" "$tools/cert-manager-crds"
-    rm "$tools/cert-manager-crds/README.md"
-  fi
+  copy_of sigs.k8s.io/metrics-server manifests/base metrics-server-manifests
+  copy_of github.com/cert-manager/cert-manager deploy/crds cert-manager-crds
+  rm -f "$tools/cert-manager-crds/README.md"
   prometheus >/dev/null
 }
 
+# A program of this folder, or of one of its modules: NAME [PACKAGE]
 build_one() {
   [[ ! -x "$tools/$1" ]] || return 0
-  (cd "$here/addons" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$tools/$1.part" "./$1")
+  (cd "$here/addons" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$tools/$1.part" "${2:-./$1}")
   mv "$tools/$1.part" "$tools/$1"
+}
+
+# A folder of a module: MODULE FOLDER NAME
+copy_of() {
+  [[ ! -d "$tools/$3" ]] || return 0
+  local module
+  module="$(cd "$here/addons" && go list -m -f '{{.Dir}}' "$1")"
+  cp -r --no-preserve=mode "$module/$2" "$tools/$3"
 }
 
 # Path of the program; Debian's.
 prometheus() {
   local one
-  for one in "$(command -v prometheus || true)" {"$cache","$tools"}/debian/usr/bin/prometheus; do
+  for one in "$(command -v prometheus || true)" {"$(dirname "$tools")","$tools"}/debian/usr/bin/prometheus; do
     if [[ -n "$one" && -x "$one" ]]; then
       echo "$one"
       return
@@ -79,11 +78,19 @@ image() {
 
 up() {
   [[ ! -e "$state/targets.pid" ]] || stop "they run already; local-cluster.sh down ends them"
-  [[ -x "$tools/metrics" && -x "$tools/certificates" ]] || stop "the programs are not built: addons.sh build"
+  [[ -x "$tools/metrics-server" && -x "$tools/certificates" ]] || stop "the programs are not built: addons.sh build"
   [[ -e "$state/kubeconfig" ]] || stop "no cluster is up: local-cluster.sh up"
   export KUBECONFIG="$state/kubeconfig"
+  resource_metrics
   metrics
   certificates
+}
+
+# By the manifests that come with it; the certificate of the kubelet is signed by itself here.
+resource_metrics() {
+  image metrics-server "$tools/metrics-server"
+  kubectl kustomize "$tools/metrics-server-manifests" 2>/dev/null |
+    sed -E 's#image: .*#image: semlink-local/metrics-server:1#; s#( *- )--metric-resolution.*#&\n\1--kubelet-insecure-tls#' | put
 }
 
 metrics() {
@@ -100,10 +107,10 @@ metrics() {
   config_map prometheus prometheus.yml "$observability/prometheus.kubernetes.yaml" |
     sed "s/: 15s$/: 2s/; s/kubernetes_sd_configs:/http_sd_configs:/; s#- role: pod#$told#" | put
   config_map prometheus-adapter config.yaml "$observability/prometheus-adapter.yaml" | put
-  sed "s/API_HOST/$gateway/; s/API_PORT/${api#*:}/" "$here/addons/monitoring.yaml" | put
+  kubectl apply -f "$here/addons/monitoring.yaml" >/dev/null
   kubectl -n monitoring rollout status deployment/prometheus --timeout 120s >/dev/null
   kubectl -n monitoring rollout status deployment/prometheus-adapter --timeout 120s >/dev/null
-  kubectl wait --for condition=Available --timeout 60s apiservice/v1beta1.custom.metrics.k8s.io >/dev/null
+  kubectl wait --for condition=Available --timeout 60s apiservice/v1beta1.{custom.,}metrics.k8s.io >/dev/null
 }
 
 certificates() {
@@ -130,14 +137,6 @@ firewall() {
   api="${api#https://}"
   # Who tries it finds here where names are resolved.
   kubectl -n kube-system create configmap semlink-firewall --from-literal=dns="${api%:*}/32" >/dev/null
-}
-
-# Starts a program in the background: NAME COMMAND...
-start() {
-  local name=$1
-  shift
-  nohup "$@" >"$state/$name.log" 2>&1 &
-  echo $! >"$state/$name.pid"
 }
 
 # NAME KEY FILE

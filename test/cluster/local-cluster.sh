@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A real Kubernetes cluster of one node on this machine, for tests: API server, controllers, scheduler and kubelet built from
 # their Go modules, etcd and network plugins from Debian, containerd, CoreDNS. Root, Debian, Go, kubectl, docker (with its
-# containerd). No kube-proxy: names of headless Services resolve to pods, which is all that SemLink needs. Pods reach the API at
-# the gateway of their network; the API reaches the pods behind a Service, for programs that extend it.
+# containerd). No kube-proxy: names of headless Services resolve to pods, which is all that SemLink needs. Of other Services pods
+# reach that of the API alone; the API reaches the pods behind a Service, for programs that extend it.
 set -euo pipefail
 
 usage() {
@@ -19,19 +19,15 @@ STATE  everything that a running cluster writes; default /var/tmp/semlink-cluste
 HELP
 }
 
-here="$(cd "$(dirname "$0")" && pwd)"
-tools="${TOOLS:-${SEMLINK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/semlink}/tools/cluster}"
-state="${STATE:-/var/tmp/semlink-cluster}"
+# shellcheck source=test/cluster/programs.sh
+. "$(dirname "$0")/programs.sh"
 kubernetes=1.34.2
 containerd_socket="$state/containerd.sock"
 bridge=semlink0
 network=10.253.7
 api=https://$network.1:36443
-
-stop() {
-  echo "local-cluster: $1" >&2
-  exit 1
-}
+# What kube-proxy would do for the Service of the API.
+to_api=(PREROUTING -i "$bridge" -d 10.254.0.1 -p tcp --dport 443 -j DNAT --to-destination "${api#https://}")
 
 build() {
   mkdir -p "$tools"
@@ -52,14 +48,6 @@ build() {
     for package in "$packages"/*.deb; do dpkg-deb -x "$package" "$tools/debian"; done
     rm -rf "$packages"
   fi
-}
-
-# Starts a program in the background: NAME COMMAND...
-start() {
-  local name=$1
-  shift
-  nohup "$@" >"$state/$name.log" 2>&1 &
-  echo $! >"$state/$name.pid"
 }
 
 # Waits until a command succeeds: SECONDS WHAT COMMAND...
@@ -89,6 +77,7 @@ up() {
   ip link show $bridge >/dev/null 2>&1 || ip link add $bridge type bridge
   ip addr replace $network.1/24 dev $bridge
   ip link set $bridge up
+  iptables -t nat -C "${to_api[@]}" 2>/dev/null || iptables -t nat -A "${to_api[@]}"
 
   openssl genrsa -out "$state/accounts.key" 2048 2>/dev/null
   # With this the API server tells programs that extend it on whose behalf it asks.
@@ -125,7 +114,8 @@ CONFIG
 
   cat >"$state/net.d/10-bridge.conflist" <<CONFIG
 {"cniVersion": "1.0.0", "name": "pods", "plugins": [{"type": "bridge", "bridge": "$bridge", "isGateway": true,
- "ipam": {"type": "host-local", "dataDir": "$state/addresses", "ranges": [[{"subnet": "$network.0/24"}]]}}]}
+ "ipam": {"type": "host-local", "dataDir": "$state/addresses", "ranges": [[{"subnet": "$network.0/24"}]],
+  "routes": [{"dst": "10.254.0.0/16"}, {"dst": "$node_ip/32"}]}}]}
 CONFIG
   cat >"$state/containerd.toml" <<CONFIG
 version = 2
@@ -137,6 +127,11 @@ state = "$state/containerd-run"
   sandbox_image = "semlink-local/pause:1"
   disable_apparmor = true
   restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+  # Where NVIDIA's container toolkit is installed this is its own; here it is the same runc, for there is no GPU.
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.nvidia]
+    runtime_type = "io.containerd.runc.v2"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "$tools/debian/usr/lib/cni"
     conf_dir = "$state/net.d"
@@ -208,6 +203,7 @@ down() {
   done
   ip link del $bridge 2>/dev/null || true
   iptables -D FORWARD -i $bridge -o $bridge -j ACCEPT 2>/dev/null || true
+  iptables -t nat -D "${to_api[@]}" 2>/dev/null || true
   rm -rf "$state"
 }
 

@@ -63,7 +63,10 @@ describe('deploy/try-cluster.sh', () => {
         path.join(projectRoot, one),
       ),
     ];
-    const { stdout, status } = spawnSync('shellcheck', ['--shell=bash', ...scripts], { encoding: 'utf8' });
+    const { stdout, status } = spawnSync('shellcheck', ['--external-sources', '--shell=bash', ...scripts], {
+      encoding: 'utf8',
+      cwd: projectRoot,
+    });
     expect(stdout).toBe('');
     expect(status).toBe(0);
   });

@@ -1,0 +1,17 @@
+# Sourced by local-cluster.sh and addons.sh: where programs and state of the cluster are, and how programs are started.
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+tools="${TOOLS:-${SEMLINK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/semlink}/tools/cluster}"
+state="${STATE:-/var/tmp/semlink-cluster}"
+
+stop() {
+  echo "$(basename "$0" .sh): $1" >&2
+  exit 1
+}
+
+# Starts a program in the background: NAME COMMAND...
+start() {
+  local name=$1
+  shift
+  nohup "$@" >"$state/$name.log" 2>&1 &
+  echo $! >"$state/$name.pid"
+}
