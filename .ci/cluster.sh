@@ -24,10 +24,10 @@ start_cluster() {
 start_addons() {
   local log
   log="$(mktemp)"
-  echo "Adding Prometheus and cert-manager to it"
+  echo "Adding metrics-server, Prometheus and cert-manager to it"
   if ! { timeout 900 test/cluster/addons.sh build && timeout 300 test/cluster/addons.sh up; } >"$log" 2>&1; then
     tail -5 "$log"
-    echo "*** NO ADDONS: autoscaling by queue and cert-manager are not tried on the cluster ***"
+    echo "*** NO ADDONS: autoscaling and cert-manager are not tried on the cluster ***"
     rm -f "$log"
     return 1
   fi
@@ -39,7 +39,7 @@ try_cluster() {
   start_cluster
   [[ -n "${SEMLINK_TEST_KUBECONFIG:-}" ]] || return 0
   local outcome=0
-  local plain=(npx vitest run test/cluster/{cluster,console,jobs}.test.ts)
+  local plain=(npx vitest run test/cluster/{cluster,console,gpu,jobs}.test.ts)
   "${plain[@]}" || "${plain[@]}" || outcome=1
   if start_addons; then
     local addons=(npx vitest run test/cluster/{autoscaling,cert-manager}.test.ts)

@@ -64,10 +64,15 @@ describe.runIf(hasSchemas).each(['default', 'full'])('%s values', (values) => {
     }
   });
 
-  it('an update takes no pod before the next one is ready, and a pod has time to drain', () => {
+  it('an update takes no pod before the next one is ready, unless that waits for its GPU, and a pod has time to drain', () => {
     for (const { metadata, spec } of ofKind(values, 'Deployment')) {
       const [container] = spec.template.spec.containers;
-      expect(spec.strategy.rollingUpdate, metadata.name).toEqual({ maxUnavailable: 0, maxSurge: 1 });
+      // Of the two with GPUs the receiver has spare ones.
+      const waits =
+        container.resources.limits['nvidia.com/gpu'] !== undefined &&
+        componentOf({ metadata } as Resource) !== 'receiver-decoder';
+      const update = waits ? { maxUnavailable: 1, maxSurge: 0 } : { maxUnavailable: 0, maxSurge: 1 };
+      expect(spec.strategy.rollingUpdate, metadata.name).toEqual(update);
       const sleep = container.lifecycle.preStop.sleep.seconds;
       const config = JSON.parse(configOf(values, metadata.name));
       expect(sleep).toBeGreaterThan(0);

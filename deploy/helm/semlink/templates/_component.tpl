@@ -82,11 +82,15 @@ spec:
   strategy:
     type: Recreate
   {{- else }}
+  {{- $first := and $hasGpu (not $gpu.spare) }}
+  {{- if $first }}
+  # No GPU is free for one pod more.
+  {{- end }}
   strategy:
     type: RollingUpdate
     rollingUpdate:
-      maxUnavailable: 0
-      maxSurge: 1
+      maxUnavailable: {{ ternary 1 0 $first }}
+      maxSurge: {{ ternary 0 1 $first }}
   {{- end }}
   selector:
     matchLabels:
