@@ -20,14 +20,14 @@ start_cluster() {
   rm -f "$log"
 }
 
-# What autoscaling and certificates need beside it. Best effort too.
+# What autoscaling, monitoring and certificates need beside it; built once, again some ten minutes. Best effort too.
 start_addons() {
   local log
   log="$(mktemp)"
-  echo "Adding metrics-server, Prometheus and cert-manager to it"
-  if ! { timeout 900 test/cluster/addons.sh build && timeout 300 test/cluster/addons.sh up; } >"$log" 2>&1; then
+  echo "Adding metrics-server, Prometheus with its operator and cert-manager to it"
+  if ! { timeout 1500 test/cluster/addons.sh build && timeout 300 test/cluster/addons.sh up; } >"$log" 2>&1; then
     tail -5 "$log"
-    echo "*** NO ADDONS: autoscaling and cert-manager are not tried on the cluster ***"
+    echo "*** NO ADDONS: autoscaling, the Prometheus Operator and cert-manager are not tried on the cluster ***"
     rm -f "$log"
     return 1
   fi
@@ -42,7 +42,7 @@ try_cluster() {
   local plain=(npx vitest run test/cluster/{cluster,console,gpu,jobs}.test.ts)
   "${plain[@]}" || "${plain[@]}" || outcome=1
   if start_addons; then
-    local addons=(npx vitest run test/cluster/{autoscaling,cert-manager}.test.ts)
+    local addons=(npx vitest run test/cluster/{autoscaling,cert-manager,operator}.test.ts)
     "${addons[@]}" || "${addons[@]}" || outcome=1
     if test/cluster/addons.sh firewall; then
       local policies=(npx vitest run test/cluster/network-policy.test.ts)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What clusters in service have beside SemLink, on the cluster of local-cluster.sh: Prometheus with prometheus-adapter (the
-# metrics that HorizontalPodAutoscalers read), cert-manager, a firewall for NetworkPolicies. From Debian and Go modules.
+# What clusters in service have beside SemLink, on the cluster of local-cluster.sh: metrics-server and Prometheus with
+# prometheus-adapter (what HorizontalPodAutoscalers read), the Prometheus Operator, cert-manager, a firewall for NetworkPolicies.
+# From Go modules.
 set -euo pipefail
 
 usage() {
@@ -18,99 +19,91 @@ HELP
 # shellcheck source=test/cluster/programs.sh
 . "$(dirname "$0")/programs.sh"
 observability="$here/../../deploy/observability/prometheus"
+operator=github.com/prometheus-operator/prometheus-operator
 
 build() {
   mkdir -p "$tools"
-  build_one metrics
-  build_one metrics-server sigs.k8s.io/metrics-server/cmd/metrics-server
-  build_one certificates
-  build_one policies
-  copy_of sigs.k8s.io/metrics-server manifests/base metrics-server-manifests
-  copy_of github.com/cert-manager/cert-manager deploy/crds cert-manager-crds
+  build_one addons metrics
+  build_one addons metrics-server sigs.k8s.io/metrics-server/cmd/metrics-server
+  build_one addons certificates
+  build_one addons policies
+  build_one operator prometheus-operator "$operator/cmd/operator"
+  build_one operator prometheus-config-reloader "$operator/cmd/prometheus-config-reloader"
+  # Of all that Prometheus can find targets by, what Kubernetes says.
+  build_one operator prometheus github.com/prometheus/prometheus/cmd/prometheus -tags remove_all_sd,enable_kubernetes_sd
+  copy_of addons sigs.k8s.io/metrics-server manifests/base metrics-server-manifests
+  copy_of addons github.com/cert-manager/cert-manager deploy/crds cert-manager-crds
   rm -f "$tools/cert-manager-crds/README.md"
-  prometheus >/dev/null
+  copy_of operator "$operator" bundle.yaml prometheus-operator.yaml
 }
 
-# A program of this folder, or of one of its modules: NAME [PACKAGE]
+# A program by the go.mod of a folder here, its own or of a module: FOLDER NAME [PACKAGE [FLAG...]]
 build_one() {
-  [[ ! -x "$tools/$1" ]] || return 0
-  (cd "$here/addons" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$tools/$1.part" "${2:-./$1}")
-  mv "$tools/$1.part" "$tools/$1"
+  local folder=$1 name=$2 package=${3:-./$2}
+  [[ ! -x "$tools/$name" ]] || return 0
+  (cd "$here/$folder" && CGO_ENABLED=0 go build "${@:4}" -trimpath -ldflags '-s -w' -o "$tools/$name.part" "$package")
+  mv "$tools/$name.part" "$tools/$name"
 }
 
-# A folder of a module: MODULE FOLDER NAME
+# A file or folder of a module: FOLDER MODULE PATH NAME
 copy_of() {
-  [[ ! -d "$tools/$3" ]] || return 0
+  [[ ! -e "$tools/$4" ]] || return 0
   local module
-  module="$(cd "$here/addons" && go list -m -f '{{.Dir}}' "$1")"
-  cp -r --no-preserve=mode "$module/$2" "$tools/$3"
+  module="$(cd "$here/$1" && go list -m -f '{{.Dir}}' "$2")"
+  cp -r --no-preserve=mode "$module/$3" "$tools/$4"
 }
 
-# Path of the program; Debian's.
-prometheus() {
-  local one
-  for one in "$(command -v prometheus || true)" {"$(dirname "$tools")","$tools"}/debian/usr/bin/prometheus; do
-    if [[ -n "$one" && -x "$one" ]]; then
-      echo "$one"
-      return
-    fi
-  done
-  local packages
-  packages="$(mktemp -d)"
-  local fetch=(apt-get download -qq prometheus)
-  (cd "$packages" && { "${fetch[@]}" 2>/dev/null || { apt-get update -qq && "${fetch[@]}"; }; }) >&2 ||
-    stop "prometheus cannot be fetched"
-  dpkg-deb -x "$packages"/prometheus_*.deb "$tools/debian"
-  rm -rf "$packages"
-  echo "$tools/debian/usr/bin/prometheus"
-}
-
-# An image of a program with the libraries that it needs: NAME PROGRAM
+# An image of a program, at the path where it is looked for: NAME [PATH]
 image() {
-  local root
+  local root path=${2:-/program}
   root="$(mktemp -d)"
-  cp "$2" "$root/program"
-  { ldd "$2" 2>/dev/null | grep -oE '/[^ )]+' || true; } | sort -u | xargs -r -I{} cp --parents -L {} "$root"
-  tar -C "$root" -c . | docker import -c 'ENTRYPOINT ["/program"]' - "semlink-local/$1:1" >/dev/null
+  mkdir -p "$root/$(dirname "$path")"
+  cp "$tools/$1" "$root/$path"
+  tar -C "$root" -c . | docker import -c "ENTRYPOINT [\"$path\"]" - "semlink-local/$1:1" >/dev/null
   rm -rf "$root"
   "$here/local-cluster.sh" load "semlink-local/$1:1"
 }
 
 up() {
-  [[ ! -e "$state/targets.pid" ]] || stop "they run already; local-cluster.sh down ends them"
-  [[ -x "$tools/metrics-server" && -x "$tools/certificates" ]] || stop "the programs are not built: addons.sh build"
+  [[ ! -e "$state/certificates.pid" ]] || stop "they run already; local-cluster.sh down ends them"
+  [[ -x "$tools/metrics-server" && -x "$tools/prometheus" ]] || stop "the programs are not built: addons.sh build"
   [[ -e "$state/kubeconfig" ]] || stop "no cluster is up: local-cluster.sh up"
   export KUBECONFIG="$state/kubeconfig"
   resource_metrics
   metrics
+  prometheus_operator
   certificates
+  kubectl -n monitoring rollout status deployment/prometheus --timeout 120s >/dev/null
+  kubectl -n monitoring rollout status deployment/prometheus-adapter --timeout 120s >/dev/null
+  kubectl -n monitoring wait --for condition=Available --timeout 120s prometheus/operated >/dev/null
+  kubectl wait --for condition=Available --timeout 60s apiservice/v1beta1.{custom.,}metrics.k8s.io >/dev/null
 }
 
 # By the manifests that come with it; the certificate of the kubelet is signed by itself here.
 resource_metrics() {
-  image metrics-server "$tools/metrics-server"
+  image metrics-server
   kubectl kustomize "$tools/metrics-server-manifests" 2>/dev/null |
     sed -E 's#image: .*#image: semlink-local/metrics-server:1#; s#( *- )--metric-resolution.*#&\n\1--kubelet-insecure-tls#' | put
 }
 
 metrics() {
-  local api gateway
-  api="$(kubectl config view --minify -o 'jsonpath={.clusters[0].cluster.server}')"
-  api="${api#https://}"
-  gateway="${api%:*}"
-  start targets node "$here/addons/pod-targets.mjs" "$gateway" 36290
-  image prometheus "$(prometheus)"
-  image prometheus-adapter "$tools/metrics"
+  image prometheus
+  image metrics
   kubectl create namespace monitoring --dry-run=client -o yaml | put
-  # As it is, but that it looks more often, and is told of the pods by pod-targets.mjs.
-  local told="- {url: 'http://$gateway:36290/', refresh_interval: 2s}"
-  config_map prometheus prometheus.yml "$observability/prometheus.kubernetes.yaml" |
-    sed "s/: 15s$/: 2s/; s/kubernetes_sd_configs:/http_sd_configs:/; s#- role: pod#$told#" | put
+  # As it is, but that it looks more often.
+  config_map prometheus prometheus.yml "$observability/prometheus.kubernetes.yaml" | sed 's/: 15s$/: 2s/' | put
   config_map prometheus-adapter config.yaml "$observability/prometheus-adapter.yaml" | put
   kubectl apply -f "$here/addons/monitoring.yaml" >/dev/null
-  kubectl -n monitoring rollout status deployment/prometheus --timeout 120s >/dev/null
-  kubectl -n monitoring rollout status deployment/prometheus-adapter --timeout 120s >/dev/null
-  kubectl wait --for condition=Available --timeout 60s apiservice/v1beta1.{custom.,}metrics.k8s.io >/dev/null
+}
+
+# By the manifests that come with it, and a Prometheus of its own.
+prometheus_operator() {
+  image prometheus-operator
+  image prometheus-config-reloader /bin/prometheus-config-reloader
+  sed -E "s#(namespace:) default#\1 monitoring#; s#quay.io/prometheus-operator/(.*):v.*#semlink-local/\1:1#" \
+    "$tools/prometheus-operator.yaml" | kubectl apply --server-side -f - >/dev/null
+  kubectl wait --for condition=Established --timeout 60s crd/prometheuses.monitoring.coreos.com >/dev/null
+  kubectl apply -f "$here/operator/prometheus.yaml" >/dev/null
 }
 
 certificates() {

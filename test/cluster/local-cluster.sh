@@ -175,7 +175,8 @@ syncFrequency: 10s
 evictionHard: {memory.available: 100Mi}
 port: 36250
 healthzPort: 0
-featureGates: {KubeletInUserNamespace: true}
+# Resizing of pods in place: this kubelet ends of it when a pod without limits is deleted while it starts.
+featureGates: {KubeletInUserNamespace: true, InPlacePodVerticalScaling: false}
 CONFIG
   start kubelet "$tools/kube" kubelet --config "$state/kubelet.yaml" --kubeconfig "$state/kubeconfig" \
     --root-dir "$state/kubelet" --hostname-override semlink-node --node-ip "$node_ip"
@@ -190,7 +191,7 @@ load() {
 
 down() {
   local name pid task
-  for name in policies targets certificates kubelet scheduler controllers coredns; do end "$name"; done
+  for name in policies certificates kubelet scheduler controllers coredns; do end "$name"; done
   if [[ -S "$containerd_socket" ]]; then
     local ctr=(ctr --address "$containerd_socket" --namespace k8s.io)
     for task in $("${ctr[@]}" tasks ls -q 2>/dev/null); do "${ctr[@]}" tasks rm -f "$task" >/dev/null 2>&1 || true; done
