@@ -1,4 +1,5 @@
 # Sourced by local-cluster.sh and addons.sh: where programs and state of the cluster are, and how programs are started.
+# shellcheck disable=SC2034
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 tools="${TOOLS:-${SEMLINK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/semlink}/tools/cluster}"
 state="${STATE:-/var/tmp/semlink-cluster}"
