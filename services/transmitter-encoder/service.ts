@@ -25,10 +25,10 @@ import { CLIENT_TRACES_KEY } from '../../shared/rpc/client-traces.js';
 import type { DrainList } from '../../shared/rpc/drain-list.js';
 import { invalidArgument } from '../../shared/rpc/errors.js';
 import { errorResult } from '../../shared/rpc/frame-result.js';
-import { FrameStreamClient } from '../../shared/rpc/frame-stream-client.js';
 import { type FrameStream, serveFrameStream } from '../../shared/rpc/frame-stream-server.js';
+import type { MergedHop } from '../../shared/rpc/merged-hop.js';
+import { MergingRelay } from '../../shared/rpc/merging-relay.js';
 import type { PinnedClients } from '../../shared/rpc/pinned-clients.js';
-import { Relay } from '../../shared/rpc/relay.js';
 import type { StreamLimits } from '../../shared/rpc/server-config.js';
 import { stateLog } from '../../shared/rpc/state-log.js';
 import {
@@ -59,12 +59,12 @@ export interface TransmitterParts {
   hop: StreamLimits & { frameTimeoutMs: number; reconnectWaitMs: number };
 }
 
-type Downstream = FrameStreamClient<SymbolFrame, PropagateRequest, PropagateResponse, Leaving>;
+type Hop = MergedHop<SymbolFrame, Leaving>;
 
 /** Where the frames of a message came from and go to, and when they came. */
 export interface Taken {
   stream: FrameStream;
-  downstream: Downstream;
+  hop: Hop;
   inOrder: InOrder;
   mark: StreamMark;
   unixNano: bigint;
@@ -77,6 +77,7 @@ export interface Taken {
 
 /** A frame on its way to the air, and what its link had sent before it (`LinkTable.leave`). */
 interface Leaving {
+  hop: Hop;
   taken: Taken;
   sent: number;
 }
@@ -91,11 +92,7 @@ interface Encoding {
 
 /** Maps the stream of images to the encoder and its symbols to the channel-emulator. */
 export function transmitterService(parts: TransmitterParts) {
-  const relay = new Relay<Downstream>({
-    open: (upstream) => openDownstream(parts, upstream),
-    onOpen: () => parts.telemetry.metrics.streamOpened('called'),
-    brokenOff: 'the stream of images broke off',
-  });
+  const relay = relayTo(parts);
   parts.telemetry.metrics.trackQueue('channel', () => relay.bytesInFlight);
   return implementService(TransmitterEncoderService, {
     listModels: () => create(ListModelsResponseSchema, { models: modelInfos(parts) }),
@@ -104,7 +101,7 @@ export function transmitterService(parts: TransmitterParts) {
       const mark = telemetry.tracer.markStream('Transmit', nowUnixNano(), { [ATTRIBUTES.peer]: call.getPeer() });
       const clientTraces = call.metadata.get(CLIENT_TRACES_KEY).length > 0;
       const closed = telemetry.metrics.streamOpened('served');
-      const hop = relay.hop();
+      let hop: Hop | undefined;
       const inOrder = new InOrder();
       serveFrameStream(call, {
         origin: ROLE,
@@ -122,9 +119,11 @@ export function transmitterService(parts: TransmitterParts) {
           let bytes = 0;
           for (const { rgb } of frames) bytes += rgb.length;
           telemetry.metrics.addReceivedBytes(bytes);
+          // Not before: a stream that sends nothing needs none.
+          hop ??= relay.hop(stream);
           const taken: Taken = {
             stream,
-            downstream: hop.to(stream),
+            hop,
             inOrder,
             mark,
             unixNano: nowUnixNano(),
@@ -138,9 +137,9 @@ export function transmitterService(parts: TransmitterParts) {
           const now = nowUnixNano();
           traceAnswer(telemetry, answer, header, { mark, unixNano: now, clientTraces, trace: undefined });
         },
-        onEnd: (stream) => {
+        onEnd: () => {
           closed();
-          hop.end(stream);
+          hop?.end();
         },
         ...parts.stream,
         drains: parts.drains,
@@ -149,9 +148,10 @@ export function transmitterService(parts: TransmitterParts) {
   });
 }
 
-function openDownstream(parts: TransmitterParts, upstream: FrameStream): Downstream {
+/** The way of all streams to the channel-emulator. */
+function relayTo(parts: TransmitterParts): MergingRelay<SymbolFrame, PropagateRequest, PropagateResponse, Leaving> {
   const { channel, links, telemetry } = parts;
-  return new FrameStreamClient({
+  return new MergingRelay({
     peer: { role: 'channel-emulator', address: channel.address },
     origin: ROLE,
     peers: channel.peers((client) => client.propagate()),
@@ -160,16 +160,16 @@ function openDownstream(parts: TransmitterParts, upstream: FrameStream): Downstr
     onResult: (result, { taken, sent }, frame) => {
       if (result.position !== undefined) links.arrived(result.linkId, sent, Number(result.position));
       if (taken.trace || result.outcome.case === 'error') traceAnswer(telemetry, result, frame.header, taken, frame);
-      upstream.answer(result);
+      taken.stream.answer(result);
     },
-    onFeedback: (feedback) => {
-      for (const one of feedback) {
-        links.update(one.linkId, stateFrom(one));
-        upstream.feedback(one);
-      }
+    onFeedback: (feedback, upstream) => {
+      links.update(feedback.linkId, stateFrom(feedback));
+      upstream?.feedback(feedback);
     },
     onStray: () => telemetry.metrics.countDropped('stray_answer'),
     onState: stateLog(telemetry.limited, 'channel-emulator'),
+    onOpen: () => telemetry.metrics.streamOpened('called'),
+    brokenOff: 'the stream of images broke off',
     ...parts.hop,
   });
 }
@@ -225,7 +225,7 @@ function failFrame({ telemetry }: TransmitterParts, { header }: ImageFrame, take
 
 function sendOn(parts: TransmitterParts, encoding: Encoding, symbols: Float32Array, timings: EngineTimings): void {
   const { frame, decision, modelVersion, taken } = encoding;
-  const { stream, downstream } = taken;
+  const { stream, hop } = taken;
   try {
     const { iq, scale } = encodeSymbols(parts.symbolFormat, symbols);
     if (taken.trace) traceEncoding(parts.telemetry, encoding, taken.trace, timings);
@@ -254,8 +254,8 @@ function sendOn(parts: TransmitterParts, encoding: Encoding, symbols: Float32Arr
       },
     };
     // The upstream window bounds what can wait here: a frame counts against it until it is answered.
-    downstream
-      .send(out, { taken, sent }, stream.signal)
+    hop
+      .send(out, { hop, taken, sent }, stream.signal)
       ?.catch((error: unknown) => failFrame(parts, frame, taken, error));
   } catch (error) {
     failFrame(parts, frame, taken, error);
