@@ -202,14 +202,14 @@ describe('draining', () => {
 
   it('of a server cuts off what does not end within the limit, and says so', async () => {
     const drains = new DrainList();
-    const server = await receiver((call) => receiveProperly(call, { drains, onFrames: () => {} }), {
-      drains,
-      drainLimitMs: 100,
-    });
+    let taken = 0;
+    const onFrames = (frames: SymbolFrame[]) => {
+      taken += frames.length;
+    };
+    const server = await receiver((call) => receiveProperly(call, { drains, onFrames }), { drains, drainLimitMs: 100 });
     const sending = sender(server.address, { reconnectWaitMs: 100 });
     await sending.stream.send(symbolFrame(1), undefined);
-    await until(() => sending.states.includes('open'));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await until(() => taken === 1);
     await expect(server.drain()).resolves.toBe(false);
     await until(() => sending.results.size === 1);
     expect(sending.errorCode(1)).toBe(Code.UNAVAILABLE);
