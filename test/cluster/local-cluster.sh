@@ -37,7 +37,7 @@ build() {
       "-s -w -X $version.gitVersion=v$kubernetes -X $version.gitMajor=1 -X $version.gitMinor=${kubernetes:2:2}" .)
     mv "$tools/kube.part" "$tools/kube"
   fi
-  [[ -x "$tools/coredns" ]] || GOBIN="$tools" go install github.com/coredns/coredns@v1.12.4
+  [[ -x "$tools/coredns" ]] || (cd "$here/dns" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$tools/coredns" .)
   [[ -x "$tools/pause" ]] || (cd "$here/pause" && CGO_ENABLED=0 go build -o "$tools/pause" .)
   if [[ ! -x "$tools/debian/usr/bin/etcd" ]]; then
     local packages

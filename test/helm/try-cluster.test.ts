@@ -59,9 +59,13 @@ describe('deploy/try-cluster.sh', () => {
   it.runIf(hasShellcheck)('and the other scripts here are without complaint by shellcheck', () => {
     const scripts = [
       script,
-      ...['.ci/helm.sh', '.ci/cluster.sh', 'test/cluster/local-cluster.sh', 'test/cluster/addons.sh'].map((one) =>
-        path.join(projectRoot, one),
-      ),
+      ...[
+        '.ci/helm.sh',
+        '.ci/cluster.sh',
+        '.ci/build-cluster.sh',
+        'test/cluster/local-cluster.sh',
+        'test/cluster/addons.sh',
+      ].map((one) => path.join(projectRoot, one)),
     ];
     const { stdout, status } = spawnSync('shellcheck', ['--external-sources', '--shell=bash', ...scripts], {
       encoding: 'utf8',
