@@ -226,6 +226,22 @@ describe('Batcher', () => {
     }
   });
 
+  it('does not judge by a first batch that was held up', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    try {
+      const { running, submit } = rig({ maxBatch: 1, maxBytes: 1e6, maxWaitMs: 2_000 });
+      for (let id = 0; id < 3; id++) submit({ id, bytes: 100 });
+      await turn();
+      vi.advanceTimersByTime(1_500);
+      expect(() => submit({ id: 3, bytes: 100 })).not.toThrow();
+      running[0]!.end();
+      await turn();
+      for (let id = 4; id < 20; id++) expect(() => submit({ id, bytes: 100 })).not.toThrow();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('takes an item larger than the whole bound when nothing else waits, or it could never be sent', async () => {
     const { answers, running, submit } = rig({ maxBatch: 4, maxBytes: 10 });
     submit({ id: 0, bytes: 1000 });

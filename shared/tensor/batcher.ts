@@ -61,6 +61,7 @@ export class Batcher<T, R> {
   /** Since when the engine has had work without a break, and the bytes it has done of it. */
   #busySince: number | undefined;
   #busyBytes = 0;
+  #busyBatches = 0;
 
   constructor(options: BatcherOptions<T, R>) {
     this.#options = options;
@@ -101,12 +102,13 @@ export class Batcher<T, R> {
   }
 
   /**
-   * How long what waits and runs will take, ms, by what the engine did since it was last idle; 0 until that is a time worth
-   * judging by: batches grow with the queue, so the first ones say little.
+   * How long what waits and runs will take, ms, by what the engine did since it was last idle; 0 until that is worth judging
+   * by: batches grow with the queue, so the first ones say little, and one of them may have waited for a processor.
    */
   #drainMs(): number {
     const busyMs = this.#busySince === undefined ? 0 : performance.now() - this.#busySince;
-    return busyMs < leastBusyMs ? 0 : (this.#bytes * busyMs) / Math.max(this.#busyBytes, 1);
+    if (busyMs < leastBusyMs || this.#busyBatches < leastBusyBatches) return 0;
+    return (this.#bytes * busyMs) / Math.max(this.#busyBytes, 1);
   }
 
   /** Refuses the latest item of the key with most of them, if that has at least two more than `key`. */
@@ -211,6 +213,7 @@ export class Batcher<T, R> {
     const took = (now - Math.max(start, this.#lastDone)) / Math.max(bytes, 1);
     this.#lastDone = now;
     this.#busyBytes += bytes;
+    this.#busyBatches++;
     // The far past counts less and less.
     const busyMs = now - (this.#busySince ?? now);
     if (busyMs > 10 * leastBusyMs) {
@@ -224,6 +227,7 @@ export class Batcher<T, R> {
     if (this.#running === 0) {
       this.#busySince = undefined;
       this.#busyBytes = 0;
+      this.#busyBatches = 0;
     }
     entries.forEach((entry, i) => {
       answer(entry, results?.[i], error);
@@ -233,6 +237,7 @@ export class Batcher<T, R> {
 
 /** ms. */
 const leastBusyMs = 1_000;
+const leastBusyBatches = 4;
 
 function answer<T, R>(entry: Entry<T, R>, result: R | undefined, error: Error | undefined): void {
   try {
