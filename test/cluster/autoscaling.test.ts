@@ -30,7 +30,7 @@ const WAYS = [
     needs: 'apiservice/v1beta1.metrics.k8s.io',
     autoscaling: { cpuPercent: 70, queueBytes: 0 },
     // Of which two slow links need little, on slow machines too, and a flood much more.
-    cpu: '400m',
+    cpu: '200m',
     idle: ({ resource }: Metric) => resource?.name === 'cpu' && resource.current.averageUtilization < 60,
   },
 ];
