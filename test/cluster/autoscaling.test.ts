@@ -58,7 +58,7 @@ for (const { by, needs, autoscaling, cpu, idle } of WAYS) {
       await release.apply(values, '--wait');
       await until(async () => (await get('hpa')).currentMetrics?.some(idle) && (await ready()) === 1, 150_000);
 
-      await release.send('steady', 2, 200, ['--rate=20', '--timeout-ms=120000']);
+      await release.send('steady', 2, 200, ['--rate=10', '--timeout-ms=120000']);
       await release.send('flood', 4, 1000, ['--in-flight=64', '--timeout-ms=120000']);
       await until(async () => (await ready()) === 2, 180_000);
       expect((await get('hpa')).conditions).toContainEqual(
