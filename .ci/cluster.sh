@@ -34,6 +34,8 @@ start_cluster() {
   local version
   version="$(node -p 'require("./package.json").version')"
   echo "Making a cluster"
+  # An earlier run that was cut off may have left its own.
+  test/cluster/local-cluster.sh down >/dev/null 2>&1 || true
   if built cluster $last_cluster && test/cluster/local-cluster.sh up >"$cluster_log.up" 2>&1 &&
     test/cluster/local-cluster.sh load semlink/{transmitter-encoder,channel-emulator,receiver-decoder,teacher-cache,console,tools}:"$version" >"$cluster_log.up" 2>&1; then
     export SEMLINK_TEST_KUBECONFIG=/var/tmp/semlink-cluster/kubeconfig

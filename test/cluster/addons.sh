@@ -65,7 +65,7 @@ image() {
 }
 
 up() {
-  [[ ! -e "$state/certificates.pid" ]] || stop "they run already; local-cluster.sh down ends them"
+  ! runs certificates || stop "they run already; local-cluster.sh down ends them"
   [[ -x "$tools/metrics-server" && -x "$tools/prometheus" ]] || stop "the programs are not built: addons.sh build"
   [[ -e "$state/kubeconfig" ]] || stop "no cluster is up: local-cluster.sh up"
   export KUBECONFIG="$state/kubeconfig"
@@ -113,7 +113,7 @@ certificates() {
 }
 
 firewall() {
-  [[ ! -e "$state/policies.pid" ]] || stop "it runs already; local-cluster.sh down ends it"
+  ! runs policies || stop "it runs already; local-cluster.sh down ends it"
   export KUBECONFIG="$state/kubeconfig"
   if ! command -v ipset >/dev/null; then
     local fetch=(apt-get install -y -qq --no-install-recommends ipset)
@@ -124,7 +124,7 @@ firewall() {
   start policies "$tools/policies" --kubeconfig "$state/kubeconfig" --hostname-override semlink-node \
     --service-cluster-ip-range 10.254.0.0/16
   sleep 3
-  kill -0 "$(cat "$state/policies.pid")" || stop "the firewall has ended; see $state/policies.log"
+  runs policies || stop "the firewall has ended; see $state/policies.log"
   local api
   api="$(kubectl config view --minify -o 'jsonpath={.clusters[0].cluster.server}')"
   api="${api#https://}"

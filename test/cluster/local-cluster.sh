@@ -67,7 +67,11 @@ up() {
   for program in containerd ctr docker kubectl curl openssl ip iptables; do
     command -v "$program" >/dev/null || stop "there is no $program here"
   done
-  [[ ! -e "$state/apiserver.pid" ]] || stop "it runs already, in $state; local-cluster.sh down ends it"
+  if [[ -e "$state/apiserver.pid" ]]; then
+    ! runs apiserver || stop "it runs already, in $state; local-cluster.sh down ends it"
+    # The machine was started anew since.
+    down
+  fi
   mkdir -p "$state/net.d"
   local node_ip
   node_ip="$(hostname -I | tr ' ' '\n' | grep -m 1 -E '^[0-9.]+$')"
@@ -210,16 +214,14 @@ down() {
 
 # Ends one of the programs, and waits for it.
 end() {
-  local file="$state/$1.pid" pid
-  [[ -e "$file" ]] || return 0
-  pid="$(cat "$file")"
-  kill "$pid" 2>/dev/null || true
+  local i
+  ! runs "$1" || kill "$(cat "$state/$1.pid")" || true
   for ((i = 0; i < 100; i++)); do
-    kill -0 "$pid" 2>/dev/null || break
+    runs "$1" || break
     sleep 0.1
   done
-  kill -9 "$pid" 2>/dev/null || true
-  rm -f "$file"
+  ! runs "$1" || kill -9 "$(cat "$state/$1.pid")" || true
+  rm -f "$state/$1.pid"
 }
 
 case "${1:-}" in

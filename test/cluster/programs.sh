@@ -16,3 +16,9 @@ start() {
   nohup "$@" >"$state/$name.log" 2>&1 &
   echo $! >"$state/$name.pid"
 }
+
+# Whether a program started so still runs; another that was given its number since writes elsewhere.
+runs() {
+  local pid
+  pid="$(cat "$state/$1.pid" 2>/dev/null)" && [[ "$(readlink "/proc/$pid/fd/1")" == "$state/$1.log" ]]
+}
