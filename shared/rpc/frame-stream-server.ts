@@ -71,7 +71,10 @@ export interface FrameStream {
   answer(result: FrameResult): boolean;
   /** The answer "there is none, because" of one frame. */
   fail(frame: FrameLike, error: unknown): boolean;
-  /** Channel state on its way back. While the peer reads slowly only the newest of each link is kept. */
+  /**
+   * Channel state on its way back, with the answers that leave within a millisecond or by itself. While the peer reads slowly
+   * only the newest of each link is kept.
+   */
   feedback(feedback: ChannelStateFeedback): void;
   /** Asks the client to send no more frames here. */
   drain(limitMs: number): void;
@@ -103,6 +106,7 @@ class ServedStream<F extends FrameLike, Req, Res> implements FrameStream {
   readonly #abort = new AbortController();
   readonly #undrain: () => void;
   #ageTimer: NodeJS.Timeout | undefined;
+  #feedbackTimer: NodeJS.Timeout | undefined;
   /** Bytes of frames whose answers are not with the transport yet. */
   #heldBytes = 0;
   #handling = false;
@@ -166,7 +170,9 @@ class ServedStream<F extends FrameLike, Req, Res> implements FrameStream {
     this.#feedback.delete(feedback.linkId);
     this.#feedback.set(feedback.linkId, feedback);
     if (this.#feedback.size > mostFeedback) this.#feedback.delete(this.#feedback.keys().next().value!);
-    this.#batch.schedule();
+    // A message of its own costs as much as that of the answer which is about to come.
+    if (this.#pending.size === 0) this.#batch.schedule();
+    else this.#feedbackTimer ??= setTimeout(() => this.#batch.schedule(), feedbackWaitMs);
   }
 
   drain(limitMs: number): void {
@@ -258,6 +264,7 @@ class ServedStream<F extends FrameLike, Req, Res> implements FrameStream {
     if (this.#feedback.size > 0) {
       parts.feedback = [...this.#feedback.values()];
       this.#feedback.clear();
+      this.#disarmFeedback();
     }
     for (const { result, bytes } of answered) {
       parts.results.push(result!);
@@ -288,8 +295,14 @@ class ServedStream<F extends FrameLike, Req, Res> implements FrameStream {
     this.#undrain();
     this.#batch.takeAll();
     this.#feedback.clear();
+    this.#disarmFeedback();
     if (how === 'broken') this.#abort.abort();
     this.#options.onEnd?.(this);
+  }
+
+  #disarmFeedback(): void {
+    clearTimeout(this.#feedbackTimer);
+    this.#feedbackTimer = undefined;
   }
 
   #armAge(): void {
@@ -301,6 +314,7 @@ class ServedStream<F extends FrameLike, Req, Res> implements FrameStream {
   }
 }
 
+const feedbackWaitMs = 1;
 /** Feedback held for a slow reader, links. */
 const mostFeedback = 1024;
 

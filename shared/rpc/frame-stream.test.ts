@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ChannelStateFeedbackSchema, type FrameResult, type SymbolFrame } from '../gen/semlink/v1/frame_pb.js';
+import { ReceiveResponseSchema } from '../gen/semlink/v1/receiver_decoder_pb.js';
 import { Code, invalidArgument } from './errors.js';
 import type { FrameStream } from './frame-stream-server.js';
 import { hops, receiveProperly, resultFor, type Sender, symbolFrame, until } from './hop.fixture.js';
@@ -152,6 +153,45 @@ describe('a frame stream', () => {
     await sending.stream.send(symbolFrame(1), undefined);
     await until(() => fed.length > 0);
     expect(fed).toEqual([3]);
+  });
+
+  describe('feedback and the answer of a frame under way', () => {
+    /** Sends frames one by one; what the messages back had of feedback and of answers. */
+    async function messagesOf(frames: number, answerAfter: () => Promise<unknown>) {
+      const messages: { feedback: number; results: number }[] = [];
+      const server = await receiver((call) => {
+        receiveProperly(call, {
+          toResponse: (parts) => {
+            messages.push({ feedback: parts.feedback.length, results: parts.results.length });
+            return create(ReceiveResponseSchema, parts);
+          },
+          onFrames: ([frame], stream) => {
+            stream.feedback(create(ChannelStateFeedbackSchema, { linkId: 'link', snrDb: 1 }));
+            void answerAfter().then(() => stream.answer(resultFor(frame!)));
+          },
+        });
+      });
+      const sending = sender(server.address);
+      for (let sequence = 1; sequence <= frames; sequence++) {
+        await sending.stream.send(symbolFrame(sequence), undefined);
+        await until(() => sending.results.size === sequence);
+      }
+      return messages;
+    }
+
+    it('share a message where the answer is about to come', async () => {
+      const turn = () => new Promise((resolve) => setImmediate(resolve));
+      const messages = await messagesOf(30, () => turn().then(turn).then(turn));
+      // A busy machine may take more than a millisecond for three turns now and then, not always.
+      expect(messages.filter(({ feedback, results }) => feedback === 1 && results === 1).length).toBeGreaterThan(5);
+    });
+
+    it('do not where it takes long', async () => {
+      const messages = await messagesOf(2, () => new Promise((resolve) => setTimeout(resolve, 50)));
+      const alone = { feedback: 1, results: 0 };
+      const without = { feedback: 0, results: 1 };
+      expect(messages).toEqual([alone, without, alone, without]);
+    });
   });
 });
 

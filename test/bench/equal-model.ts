@@ -21,10 +21,11 @@ export async function publishEqualModel(parent: string): Promise<string> {
   return version;
 }
 
+/** Stages in multiples of 16 channels, as the published models have them: convolutions compute 16 at a time. */
 function equalSpec(): NetworkSpec {
   const sizes = { width: 32, height: 32, classes: 10, maxChannelUses: SYMBOLS, conditionUnits: 32, decoderUnits: 256 };
-  for (let c = 32; c <= 256; c += 8) {
-    const spec: NetworkSpec = { ...sizes, stages: [32, 40, c] };
+  for (let c = 16; c <= 256; c += 16) {
+    const spec: NetworkSpec = { ...sizes, stages: [32, 48, c] };
     if (encoderCost(spec).flop >= PEERS_MFLOP * 1e6) return spec;
   }
   throw new Error(`no network of ${PEERS_MFLOP} MFLOP`);
