@@ -30,6 +30,30 @@ describe('FrameBatch', () => {
     expect(batches).toEqual([[0, 1, 2, 3, 4]]);
   });
 
+  it('sends what is all that is under way when the code that gave it has ended, in one message', async () => {
+    const batches: number[][] = [];
+    let underWay = 0;
+    const batch: FrameBatch<number> = new FrameBatch<number>(
+      { maxItems: 1000, maxBytes: 1e9, maxDelayMicros: 1e9 },
+      (items) => batches.push(items) > 0,
+      () => batch.length === underWay,
+    );
+    const push = (item: number) => {
+      underWay++;
+      batch.push(item, 10);
+    };
+    for (let item = 0; item < 3; item++) push(item);
+    expect(batches).toEqual([]);
+    await Promise.resolve();
+    expect(batches).toEqual([[0, 1, 2]]);
+    // Three are with the peer: their answers may bring more.
+    push(3);
+    await Promise.resolve();
+    expect(batches).toHaveLength(1);
+    await turn();
+    expect(batches.slice(1)).toEqual([[3]]);
+  });
+
   it('sends at once when there are enough items, or enough bytes', () => {
     const byCount = collecting({ maxItems: 3 });
     for (let item = 0; item < 7; item++) byCount.batch.push(item, 1);

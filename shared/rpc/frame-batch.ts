@@ -13,24 +13,30 @@ export const defaultBatchLimits: BatchLimits = { maxItems: 256, maxBytes: 256 * 
 /**
  * Collects items and hands them on in batches: when there are enough, when they have enough bytes, when the oldest has
  * waited long enough, and as soon as a turn of the event loop brings no further item. A lone item therefore waits for
- * one turn only; the delay is an upper bound that is reached under load alone. While the pipe is blocked items pile up
- * and leave in full batches afterwards.
+ * one turn only, and not even for that where nothing else is under way; the delay is an upper bound that is reached under
+ * load alone. While the pipe is blocked items pile up and leave in full batches afterwards.
  */
 export class FrameBatch<T> {
   #items: T[] = [];
   #sizes: number[] = [];
   #bytes = 0;
   #blocked = false;
+  #leavesNow = false;
   #immediate: NodeJS.Immediate | undefined;
   #firstAt = 0;
   #seenLastTurn = 0;
   readonly #limits: BatchLimits;
   readonly #flush: (items: T[]) => boolean;
+  readonly #isAll: () => boolean;
 
-  /** `flush` takes a batch (empty when only `schedule` asked for it); false: the pipe is blocked until `resume()`. */
-  constructor(limits: BatchLimits, flush: (items: T[]) => boolean) {
+  /**
+   * @param flush takes a batch (empty when only `schedule` asked for it); false: the pipe is blocked until `resume()`
+   * @param isAll whether nothing is under way besides the items here, so that no company can be about to come
+   */
+  constructor(limits: BatchLimits, flush: (items: T[]) => boolean, isAll: () => boolean = () => false) {
     this.#limits = limits;
     this.#flush = flush;
+    this.#isAll = isAll;
   }
 
   get length(): number {
@@ -51,7 +57,9 @@ export class FrameBatch<T> {
     this.#bytes += bytes;
     if (this.#blocked) return;
     if (this.#full()) this.#flushFull();
-    if (this.#items.length > 0) this.schedule();
+    if (this.#items.length === 0) return;
+    if (this.#isAll()) this.#flushAfterThis();
+    else this.schedule();
   }
 
   /** Asks for a flush on the next turn even when there is no item. */
@@ -78,6 +86,16 @@ export class FrameBatch<T> {
     if (!this.#blocked) return;
     this.#blocked = false;
     this.flushAll();
+  }
+
+  /** Sends everything once the code that runs has come to its end: what it pushes besides goes along. */
+  #flushAfterThis(): void {
+    if (this.#leavesNow) return;
+    this.#leavesNow = true;
+    queueMicrotask(() => {
+      this.#leavesNow = false;
+      this.flushAll();
+    });
   }
 
   /** Drops items from the front while `test` holds. */

@@ -192,11 +192,15 @@ export class FrameStreamClient<F extends FrameLike, Req, Res extends FrameRespon
 
   #asOwner(reconnectWaitMs: number): LaneOwner<F, Req, Res, C> {
     const closing = () => this.#closing !== undefined;
+    const pending = this.#pending;
     return {
       options: this.#options,
       reconnectWaitMs,
       get closing() {
         return closing();
+      },
+      get inFlight() {
+        return pending.size;
       },
       opened: () => {
         this.#streamsOpened++;

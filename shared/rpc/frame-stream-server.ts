@@ -121,7 +121,11 @@ class ServedStream<F extends FrameLike, Req, Res> implements FrameStream {
     this.#options = options;
     this.#windowBytes = options.windowBytes ?? 8 * 1024 * 1024;
     this.#maxFrames = options.maxFramesPerMessage ?? 4096;
-    this.#batch = new FrameBatch({ ...defaultBatchLimits, ...options.batch }, (answers) => this.#write(answers));
+    this.#batch = new FrameBatch(
+      { ...defaultBatchLimits, ...options.batch },
+      (answers) => this.#write(answers),
+      () => this.#pending.size === 0,
+    );
     // At once, so that the client knows that it has been taken and may send.
     call.sendMetadata(new Metadata());
     call.on('data', (request: Req) => this.#read(request));

@@ -12,6 +12,8 @@ import type { StreamPeer } from './stream-peers.js';
 export interface LaneOwner<F extends FrameLike, Req, Res extends FrameResponse, C> {
   readonly options: FrameStreamClientOptions<F, Req, Res, C>;
   readonly reconnectWaitMs: number;
+  /** Frames without an answer, queued ones included. */
+  readonly inFlight: number;
   /** Nothing further is sent: streams end when their frames have been written and answered. */
   readonly closing: boolean;
   /** A stream was taken by the peer. */
@@ -52,7 +54,11 @@ export class StreamLane<F extends FrameLike, Req, Res extends FrameResponse, C> 
   constructor(peer: StreamPeer<Req, Res>, owner: LaneOwner<F, Req, Res, C>) {
     this.peer = peer;
     this.#owner = owner;
-    this.#batch = new FrameBatch({ ...defaultBatchLimits, ...owner.options.batch }, (frames) => this.#write(frames));
+    this.#batch = new FrameBatch(
+      { ...defaultBatchLimits, ...owner.options.batch },
+      (frames) => this.#write(frames),
+      () => owner.inFlight === this.#batch.length,
+    );
     this.#batch.block();
     const { baseMs = 50, maxMs = 1_000, seed = 1 } = owner.options.backoff ?? {};
     this.#backoff = new Backoff(baseMs, maxMs, seed);

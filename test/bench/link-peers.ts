@@ -44,6 +44,11 @@ const definition = defineConfig({
     }),
     rounds: option(z.int().min(1).max(1000).default(5), { description: 'Times that all are measured, in turn.' }),
     seconds: option(z.number().min(0.1).max(3600).default(1), { description: 'Time of one measurement.', unit: 's' }),
+    warmSeconds: option(z.number().min(0.1).max(3600).default(3), {
+      description:
+        'Time of each load before anything counts: what is compiled while it runs gets quicker for some seconds.',
+      unit: 's',
+    }),
     model: option(z.enum(['equal', 'published']).default('equal'), {
       description: "Random weights with the arithmetic and symbols of the peers', or the published default.",
     }),
@@ -105,7 +110,7 @@ if (chains) for (const name of values.variants) variants.push(await chains.start
 const ceiling = await ComputeCeiling.open(target.images.modelVersion, models);
 // Compiled code, connections and memory before anything counts.
 const failed = new Map<string, number>();
-for (const variant of variants) for (const load of loads) await measure(variant, load, 0.5);
+for (const variant of variants) for (const load of loads) await measure(variant, load, values.warmSeconds);
 process.stderr.write('measuring\n');
 
 const measured = new Map<string, PeerMeasurement[]>();
