@@ -19,9 +19,10 @@ const oldGrowthPercent = 300;
  * in this state, services spend a quarter to a third of their serving thread on it. Four times as much is still less than
  * what frames under way take.
  *
- * @param environment says itself how much space there is where its NODE_OPTIONS has that flag
+ * @param environment where its NODE_OPTIONS limits young or old objects itself, that stands, and nothing is said here
  */
-export function nodeFlags(environment: NodeJS.ProcessEnv): string[] {
-  const young = environment.NODE_OPTIONS?.includes('semi-space-size') ? [] : [`--max-semi-space-size=${youngMiB}`];
-  return ['--single-threaded-gc', `--heap-growing-percent=${oldGrowthPercent}`, ...young];
+export function nodeFlags({ NODE_OPTIONS: own = '' }: NodeJS.ProcessEnv): string[] {
+  const young = own.includes('semi-space-size') ? [] : [`--max-semi-space-size=${youngMiB}`];
+  const old = own.includes('old-space-size') ? [] : [`--heap-growing-percent=${oldGrowthPercent}`];
+  return ['--single-threaded-gc', ...young, ...old];
 }

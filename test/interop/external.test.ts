@@ -189,8 +189,11 @@ describe('a link whose channel is an outside process', () => {
     }
     // The other link was answered while the process was waited for.
     expect(order.slice(0, 5).sort()).toEqual([1, 2, 3, 4, 5].map((sequence) => `well/${sequence}`));
-    const short = await answer('sick', 5);
-    expect(short).toMatchObject({ case: 'error', value: { code: Code.DATA_LOSS, origin: 'channel-emulator' } });
+    // The process lost three symbols once: one frame has too few, whichever it was that went with them.
+    const sick = await Promise.all([1, 2, 3, 4, 5].map((sequence) => answer('sick', sequence)));
+    const short = sick.filter((outcome) => outcome.case === 'error');
+    expect(short).toMatchObject([{ case: 'error', value: { code: Code.DATA_LOSS, origin: 'channel-emulator' } }]);
+    expect(sick.filter((outcome) => outcome.case === 'classification')).toHaveLength(4);
     await send('sick', 6);
     expect((await answer('sick', 6)).case).toBe('classification');
 
