@@ -176,7 +176,7 @@ class ServedStream<F extends FrameLike, Req, Res> implements FrameStream {
     if (this.#feedback.size > mostFeedback) this.#feedback.delete(this.#feedback.keys().next().value!);
     // A message of its own costs as much as that of the answer which is about to come.
     if (this.#pending.size === 0) this.#batch.schedule();
-    else this.#feedbackTimer ??= setTimeout(() => this.#batch.schedule(), feedbackWaitMs);
+    else this.#feedbackTimer ??= setTimeout(() => this.#sendFeedback(), feedbackWaitMs);
   }
 
   drain(limitMs: number): void {
@@ -302,6 +302,11 @@ class ServedStream<F extends FrameLike, Req, Res> implements FrameStream {
     this.#disarmFeedback();
     if (how === 'broken') this.#abort.abort();
     this.#options.onEnd?.(this);
+  }
+
+  #sendFeedback(): void {
+    this.#feedbackTimer = undefined;
+    this.#batch.schedule();
   }
 
   #disarmFeedback(): void {
